@@ -1,0 +1,42 @@
+EXTENSION = automation
+EXTVERSION = 0.1
+MODULE_big = automation
+
+# Rooms, in the order of their dependencies (src/README.md).
+ROOMS = settings clock board store owner key image \
+	scanner parser parser_clause parser_statement parser_flow describe signature analyze analyze_source analyze_names analyze_clock analyze_deps \
+	check check_clause check_change check_call check_statement check_rule check_schedule check_path \
+	event event_read event_rotate rule enrollment ledger timer wait parked history \
+	program expr subject jump interp ready enroll resume start rekey item \
+	register capture watchdog blame seat batch executor run guard coordinator launcher \
+	commands handler automation
+OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
+
+SQL_PARTS = sql/tables.sql sql/functions.sql sql/views.sql sql/grants.sql
+DATA_built = sql/automation--$(EXTVERSION).sql
+EXTRA_CLEAN = sql/automation--$(EXTVERSION).sql
+
+# Only what is marked PGDLLEXPORT leaves the library; 15 does not define the mark.
+PG_CPPFLAGS = -D'PGDLLEXPORT=__attribute__((visibility("default")))'
+PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+
+PG_CONFIG ?= pg_config
+# Not there yet on a fresh machine: then only the targets below work.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+include $(PGXS)
+
+sql/automation--$(EXTVERSION).sql: $(SQL_PARTS)
+	cat $^ > $@
+
+$(OBJS): $(wildcard src/*.h)
+
+# What people type.  Each installs what is missing and starts servers of its own.
+.PHONY: demo test test-all bench
+demo:
+	@demo/run
+test:
+	@test/run
+test-all:
+	@test/run-all
+bench:
+	@bench/run

@@ -1,0 +1,54 @@
+-- Three workflows.  The waits are seconds, so that there is something to watch.
+
+-- A deal reaches the stage "proposal": one activity after the other, until it
+-- moves on.  A deal that is won or lost leaves at once.
+CREATE FUNCTION follow_up(d deal) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF stage TO 'proposal';
+  ENROLL AGAIN;
+  EXIT WHEN d.status <> 'open';
+BEGIN
+  INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
+  VALUES (d.contact_id, d.id, 'mail', 'Send the proposal', d.owner_id, now() + interval '1 day');
+
+  WAIT FOR '2 seconds';
+  INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
+  VALUES (d.contact_id, d.id, 'call', 'Has the proposal arrived?', d.owner_id, now() + interval '1 day');
+
+  WAIT UNTIL d.stage = 'contract' TIMEOUT '3 seconds';
+  IF FOUND THEN
+    INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
+    VALUES (d.contact_id, d.id, 'meeting', 'Sign the contract', d.owner_id, now() + interval '7 days');
+  ELSE
+    INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
+    VALUES (d.contact_id, d.id, 'call', 'No answer: ask for the decision', d.owner_id, now() + interval '1 day');
+  END IF;
+END $$;
+
+-- What a contact does is worth points; with enough of them a lead is qualified.
+-- The wait lets more of it come in before somebody is sent to call.
+CREATE FUNCTION scoring(c contact, a activity, points int) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT ON activity WHEN new.type = 'visit' FOR SELECT new.contact_id, new.id, 5;
+  AFTER INSERT ON activity WHEN new.type = 'reply' FOR SELECT new.contact_id, new.id, 20;
+  ENROLL ONCE PER a;
+BEGIN
+  UPDATE contact SET score = score + points WHERE id = c.id;
+  WAIT FOR '2 seconds';
+  IF c.lifecycle = 'lead' AND c.score >= 50 THEN
+    UPDATE contact SET lifecycle = 'qualified' WHERE id = c.id;
+    INSERT INTO activity (contact_id, type, subject, assignee_id, due_at)
+    VALUES (c.id, 'call', 'Qualified with ' || c.score || ' points', c.owner_id, now() + interval '1 hour');
+  END IF;
+END $$;
+
+-- A contact gets another owner: so do the open deals, and somebody says hello.
+CREATE FUNCTION hand_over(c contact, before bigint) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF owner_id WHEN new.owner_id IS NOT NULL FOR SELECT new.id, old.owner_id;
+  ENROLL AGAIN;
+BEGIN
+  UPDATE deal SET owner_id = c.owner_id WHERE contact_id = c.id AND status = 'open';
+  IF FOUND THEN
+    INSERT INTO activity (contact_id, type, subject, assignee_id, due_at)
+    SELECT c.id, 'call', 'Say hello, you follow ' || b.name, c.owner_id, now() + interval '1 day'
+    FROM colleague b WHERE b.id = before;
+  END IF;
+END $$;

@@ -1,0 +1,222 @@
+/*
+ * adopt.c -- rows of the engine's registry that come by SQL: a restore.
+ *
+ * A BEFORE INSERT trigger of automation.workflow, workflow_version, rule, owner
+ * and source; the engine's own inserts fire no triggers.  The first row that
+ * comes disarms the engine, so that nothing runs before all is loaded, and
+ * clears the registrations that nobody has used: they were made from the
+ * restored functions alone, and arm() makes again those the dump does not bring.
+ * After that the dump is right: what stands in the way of a row is taken over
+ * or moved to another id.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "enginesql.h"
+#include "register.h"
+#include "store.h"
+
+PG_FUNCTION_INFO_V1(wf_adopt);
+
+/* Columns that hold an id: "<table> SET <column> = $2 WHERE <column> = $1". */
+static const char *const workflow_columns[] = {
+	"UPDATE automation.workflow SET id = $2 WHERE id = $1",
+	"UPDATE automation.workflow_version SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.rule SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.enrollment SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.ledger SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.parked SET workflow = $2 WHERE workflow = $1",
+	NULL
+};
+
+static const char *const owner_columns[] = {
+	"UPDATE automation.owner SET id = $2 WHERE id = $1",
+	"UPDATE automation.workflow SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.workflow_version SET author = $2 WHERE author = $1",
+	"UPDATE automation.rule SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.enrollment SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.timer SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.wait SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.parked SET owner = $2 WHERE owner = $1",
+	NULL
+};
+
+static const char *const source_columns[] = {
+	"UPDATE automation.source SET id = $2 WHERE id = $1",
+	"UPDATE automation.rule SET source = $2 WHERE source = $1",
+	"UPDATE automation.enrollment SET source = $2 WHERE source = $1",
+	"UPDATE automation.argument SET source = $2 WHERE source = $1",
+	"UPDATE automation.parked SET source = $2 WHERE source = $1",
+	NULL
+};
+
+static const char *const rule_columns[] = {
+	"UPDATE automation.rule SET id = $2 WHERE id = $1",
+	NULL
+};
+
+static void
+renumber(const char *const *columns, int from, int to)
+{
+	for (; *columns != NULL; columns++)
+		wf_engine_sql(*columns, "ii", from, to);
+}
+
+/* Gives the id to nobody: its holder gets a new one. */
+static void
+vacate(const char *const *columns, const char *sequence, int id)
+{
+	renumber(columns, id, (int) wf_store_nextval(sequence));
+}
+
+/* --- the first row --- */
+
+/* Sessions may have rules in memory that are gone now. */
+static void
+forget_cached_rules(void)
+{
+	List	   *relations = wf_engine_ids("SELECT s.relation::oid::bigint FROM automation.source s, pg_catalog.pg_class c"
+										  " WHERE c.oid = s.relation", "");
+	ListCell   *cell;
+
+	foreach(cell, relations)
+		CacheInvalidateRelcacheByRelid((Oid) *(int64 *) lfirst(cell));
+}
+
+static void
+clear_unused(void)
+{
+	static const char *const steps[] = {
+		"DELETE FROM automation.workflow w WHERE NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.workflow = w.id)"
+		" AND NOT EXISTS (SELECT FROM automation.ledger l WHERE l.workflow = w.id)"
+		" AND NOT EXISTS (SELECT FROM automation.parked p WHERE p.workflow = w.id)",
+		"DELETE FROM automation.workflow_version v"
+		" WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = v.workflow)",
+		"DELETE FROM automation.rule r WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = r.workflow)",
+		"DELETE FROM automation.owner o WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.owner = o.id)"
+		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)",
+		"DELETE FROM automation.source s WHERE NOT EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id)"
+		" AND NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.source = s.id)"
+		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)"
+	};
+
+	forget_cached_rules();
+	for (int i = 0; i < lengthof(steps); i++)
+		wf_engine_sql(steps[i], "");
+}
+
+static void
+disarm(void)
+{
+	if (wf_engine_sql("UPDATE automation.engine SET armed = false WHERE armed", "") > 0)
+		clear_unused();
+}
+
+/* --- each row --- */
+
+static Datum
+column(TriggerData *trigger, int attnum, bool *isnull)
+{
+	return heap_getattr(trigger->tg_trigtuple, attnum, RelationGetDescr(trigger->tg_relation), isnull);
+}
+
+/* NOT NULL is checked after us: a NULL counts as 0, which is no id. */
+static int
+int_column(TriggerData *trigger, int attnum)
+{
+	bool		isnull;
+	Datum		value = column(trigger, attnum, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+static void
+adopt_workflow(TriggerData *trigger)
+{
+	int			id = int_column(trigger, 1);
+	bool		isnull;
+	Datum		value = column(trigger, 2, &isnull);
+	char	   *signature = isnull ? "" : TextDatumGetCString(value);
+	List	   *same = wf_engine_ids("SELECT id::bigint FROM automation.workflow WHERE signature = $1", "t", signature);
+
+	if (same != NIL && *(int64 *) linitial(same) == id)
+		wf_engine_sql("DELETE FROM automation.workflow WHERE id = $1", "i", id);
+	else if (same != NIL)
+		wf_unregister((int) *(int64 *) linitial(same));
+	if (wf_engine_sql("SELECT FROM automation.workflow WHERE id = $1", "i", id) > 0)
+		vacate(workflow_columns, "workflow_seq", id);
+}
+
+static void
+adopt_version(TriggerData *trigger)
+{
+	wf_engine_sql("DELETE FROM automation.workflow_version WHERE workflow = $1 AND version = $2",
+				  "ii", int_column(trigger, 1), int_column(trigger, 2));
+}
+
+static void
+adopt_rule(TriggerData *trigger)
+{
+	int			id = int_column(trigger, 1);
+
+	if (wf_engine_sql("SELECT FROM automation.rule WHERE id = $1", "i", id) > 0)
+		vacate(rule_columns, "rule_seq", id);
+}
+
+/* (id, oid) of automation.owner and source.  False: the row is there already. */
+static bool
+adopt_id(TriggerData *trigger, const char *find, const char *const *columns, const char *sequence)
+{
+	int			id = int_column(trigger, 1);
+	bool		isnull;
+	Datum		oid = column(trigger, 2, &isnull);
+	List	   *same = isnull ? NIL : wf_engine_ids(find, "io", 0, DatumGetObjectId(oid));
+	int			old = same == NIL ? 0 : (int) *(int64 *) linitial(same);
+
+	if (old == id && old != 0)
+		return false;
+	if (wf_engine_ids(find, "io", id, InvalidOid) != NIL)
+		vacate(columns, sequence, id);
+	if (old == 0)
+		return true;
+	renumber(columns, old, id);
+	return false;
+}
+
+Datum
+wf_adopt(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const char *table;
+	bool		keep = true;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		RelationGetNamespace(trigger->tg_relation) != wf_store_namespace())
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function adopt() is a BEFORE INSERT row trigger of the engine's tables")));
+	table = RelationGetRelationName(trigger->tg_relation);
+	disarm();
+	if (strcmp(table, "workflow") == 0)
+		adopt_workflow(trigger);
+	else if (strcmp(table, "workflow_version") == 0)
+		adopt_version(trigger);
+	else if (strcmp(table, "rule") == 0)
+		adopt_rule(trigger);
+	else if (strcmp(table, "owner") == 0)
+		keep = adopt_id(trigger, "SELECT id::bigint FROM automation.owner WHERE id = $1 OR role = $2::regrole",
+						owner_columns, "owner_seq");
+	else if (strcmp(table, "source") == 0)
+		keep = adopt_id(trigger, "SELECT id::bigint FROM automation.source WHERE id = $1 OR relation = $2::regclass",
+						source_columns, "source_seq");
+	return PointerGetDatum(keep ? trigger->tg_trigtuple : NULL);
+}

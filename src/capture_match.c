@@ -1,0 +1,492 @@
+/*
+ * capture_match.c -- which rules a row change concerns.
+ *
+ * Called by the row trigger (capture.c) with both rows deformed.  Compares
+ * stored bytes and calls comparison and hash functions of core types only:
+ * it doesn't fail, wait or run anybody's code.  What it allocates lives as
+ * long as the trigger's own memory context.
+ *
+ * An update is decided from two sides.  A condition over a column that the
+ * rule's UPDATE OF names is an endpoint; what counts in the end is the first
+ * row of the transaction against the last one, so an update is appended when
+ * all endpoints of one row variable hold before it or after it, not only when
+ * the rule seems to fire.  Each hit says how the rule stands on both sides,
+ * and the reader of the log joins the first old side to the last new side.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "common/hashfn.h"
+#include "utils/datum.h"
+
+#include "ast.h"
+#include "capture_rules.h"
+
+/* ----------------------------------------------------------------
+ * Values
+ * ----------------------------------------------------------------
+ */
+
+bool
+wf_capture_equal(CaptureTable *table, AttrNumber attnum, Datum a, Datum b)
+{
+	CaptureColumn *column = &table->columns[attnum - 1];
+
+	return DatumGetBool(FunctionCall2Coll(&column->equal, column->collation, a, b));
+}
+
+static int
+compare(CaptureTable *table, AttrNumber attnum, Datum a, Datum b)
+{
+	CaptureColumn *column = &table->columns[attnum - 1];
+
+	return DatumGetInt32(FunctionCall2Coll(&column->compare, column->collation, a, b));
+}
+
+uint32
+wf_capture_hash(CaptureTable *table, AttrNumber attnum, Datum value, bool isnull)
+{
+	CaptureColumn *column = &table->columns[attnum - 1];
+	uint32		hash = isnull ? 0 : DatumGetUInt32(FunctionCall1Coll(&column->hash, column->collation, value));
+
+	return hash_combine(hash, murmurhash32(attnum));
+}
+
+static bool
+is_one_of(CaptureTable *table, CaptureCondition *condition, Datum value)
+{
+	for (int i = 0; i < condition->nvalues; i++)
+	{
+		if (!condition->nulls[i] && wf_capture_equal(table, condition->attnum, value, condition->values[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A comparison with NULL, on either side, doesn't hold. */
+static bool
+comparison_holds(CaptureTable *table, CaptureCondition *condition, Datum value)
+{
+	AttrNumber	attnum = condition->attnum;
+
+	if (condition->nulls[0])
+		return false;
+	switch (condition->op)
+	{
+		case RULE_OP_FROM:
+		case RULE_OP_TO:
+		case RULE_OP_EQ:
+			return wf_capture_equal(table, attnum, value, condition->values[0]);
+		case RULE_OP_NE:
+			return !wf_capture_equal(table, attnum, value, condition->values[0]);
+		case RULE_OP_LT:
+			return compare(table, attnum, value, condition->values[0]) < 0;
+		case RULE_OP_LE:
+			return compare(table, attnum, value, condition->values[0]) <= 0;
+		case RULE_OP_GT:
+			return compare(table, attnum, value, condition->values[0]) > 0;
+		case RULE_OP_GE:
+			return compare(table, attnum, value, condition->values[0]) >= 0;
+		default:
+			return false;
+	}
+}
+
+bool
+wf_capture_holds(CaptureTable *table, CaptureCondition *condition, TupleTableSlot *slot)
+{
+	bool		isnull = slot == NULL || slot->tts_isnull[condition->attnum - 1];
+	Datum		value = isnull ? (Datum) 0 : slot->tts_values[condition->attnum - 1];
+
+	switch (condition->op)
+	{
+		case RULE_OP_NULL:
+			return isnull;
+		case RULE_OP_NOTNULL:
+			return !isnull;
+		case RULE_OP_TRUE:
+			return !isnull && DatumGetBool(value);
+		case RULE_OP_FROM:
+		case RULE_OP_TO:
+			if (isnull || condition->nulls[0])
+				return isnull && condition->nulls[0];
+			break;
+		case RULE_OP_IN:
+			return !isnull && is_one_of(table, condition, value);
+		default:
+			break;
+	}
+	return !isnull && comparison_holds(table, condition, value);
+}
+
+/* Do all conditions over old (or new) hold for a row?  ends: endpoints only. */
+static bool
+side_holds(CaptureTable *table, CaptureRule *rule, bool on_old, bool ends, TupleTableSlot *slot)
+{
+	for (int i = 0; i < rule->nconditions; i++)
+	{
+		CaptureCondition *condition = &rule->conditions[i];
+
+		if (condition->on_old != on_old || (ends && !condition->endpoint))
+			continue;
+		if (!wf_capture_holds(table, condition, slot))
+			return false;
+	}
+	return true;
+}
+
+static uint64
+value_print(CaptureColumn *column, Datum value)
+{
+	uint64		hash;
+	struct varlena *bytes;
+
+	if (column->byval)
+		return hash_bytes_extended((unsigned char *) &value, sizeof(Datum), 0);
+	if (column->len != -1)
+		return hash_bytes_extended((unsigned char *) DatumGetPointer(value),
+								   column->len > 0 ? column->len : strlen(DatumGetCString(value)), 0);
+	bytes = PG_DETOAST_DATUM_PACKED(value);
+	hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), 0);
+	if ((Pointer) bytes != DatumGetPointer(value))
+		pfree(bytes);
+	return hash;
+}
+
+/* Fingerprint of a rule's UPDATE OF columns in a row; never 0, which stands
+ * for a missing row. */
+static int64
+row_print(CaptureTable *table, CaptureRule *rule, TupleTableSlot *slot)
+{
+	uint64		print = 0;
+
+	if (slot == NULL)
+		return 0;
+	for (int i = 0; i < table->nwatched; i++)
+	{
+		AttrNumber	attnum = table->watched[i];
+
+		if (!rule->any_of && !COLUMN_IN(rule->of, attnum))
+			continue;
+		print = hash_combine64(print, attnum);
+		if (!slot->tts_isnull[attnum - 1])
+			print = hash_combine64(print, value_print(&table->columns[attnum - 1], slot->tts_values[attnum - 1]));
+	}
+	return print == 0 ? 1 : (int64) print;
+}
+
+/* ----------------------------------------------------------------
+ * Hits
+ * ----------------------------------------------------------------
+ */
+
+static OwnerHits *
+owner_hits(RowChange *change, int owner)
+{
+	CaptureTable *table = change->table;
+	OwnerHits  *hits;
+
+	if (change->hits == NULL)
+		change->hits = palloc0(sizeof(OwnerHits) * table->nowners);
+	hits = &change->hits[owner];
+	if (hits->image_old == NULL)
+	{
+		hits->image_old = palloc0(sizeof(ColumnSet) * 2 * table->nwords);
+		hits->image_new = hits->image_old + table->nwords;
+	}
+	hits->concerned = true;
+	return hits;
+}
+
+static void
+add_columns(ColumnSet *to, const ColumnSet *from, int nwords)
+{
+	for (int i = 0; i < nwords; i++)
+		to[i] |= from[i];
+}
+
+static void
+add_hit(RowChange *change, CaptureRule *rule, bool old_ok, bool new_ok, int64 old_print, int64 new_print)
+{
+	OwnerHits  *hits = owner_hits(change, rule->owner);
+
+	if (hits->nhits == hits->room)
+	{
+		hits->room = Max(4, hits->room * 2);
+		hits->hits = hits->hits ? repalloc(hits->hits, hits->room * sizeof(int))
+			: palloc(hits->room * sizeof(int));
+		hits->prints = hits->prints ? repalloc(hits->prints, hits->room * 2 * sizeof(int64))
+			: palloc(hits->room * 2 * sizeof(int64));
+	}
+	hits->hits[hits->nhits] = rule->id << 2 | (old_ok ? 2 : 0) | (new_ok ? 1 : 0);
+	hits->prints[2 * hits->nhits] = old_print;
+	hits->prints[2 * hits->nhits + 1] = new_print;
+	hits->nhits++;
+	hits->all_old |= rule->all_old;
+	hits->all_new |= rule->all_new;
+	add_columns(hits->image_old, rule->image_old, change->table->nwords);
+	add_columns(hits->image_new, rule->image_new, change->table->nwords);
+}
+
+/* Every owner of a rule on the table gets an event. */
+void
+wf_match_everybody(RowChange *change)
+{
+	for (int i = 0; i < change->table->nowners; i++)
+		(void) owner_hits(change, i);
+}
+
+static bool
+overlaps(const ColumnSet *a, const ColumnSet *b, int nwords)
+{
+	for (int i = 0; i < nwords; i++)
+	{
+		if (a[i] & b[i])
+			return true;
+	}
+	return false;
+}
+
+typedef void (*Candidate) (RowChange *change, CaptureRule *rule);
+
+static void
+try_rules(RowChange *change, List *rules, Candidate candidate)
+{
+	ListCell   *lc;
+
+	foreach(lc, rules)
+	{
+		CaptureRule *rule = lfirst(lc);
+
+		if (rule->seen == change->number)
+			continue;
+		rule->seen = change->number;
+		candidate(change, rule);
+	}
+}
+
+/* Rules that ask for the value a column has in a row. */
+static void
+try_value(RowChange *change, Lookup *lookup, AttrNumber attnum, TupleTableSlot *slot, Candidate candidate)
+{
+	CaptureTable *table = change->table;
+	bool		isnull = slot->tts_isnull[attnum - 1];
+	Datum		value = slot->tts_values[attnum - 1];
+	uint32		hash = wf_capture_hash(table, attnum, value, isnull);
+
+	for (LookupEntry *entry = lookup->buckets[hash & lookup->mask]; entry; entry = entry->next)
+	{
+		if (entry->hash != hash || entry->attnum != attnum || entry->isnull != isnull)
+			continue;
+		if (isnull || wf_capture_equal(table, attnum, value, entry->value))
+			try_rules(change, entry->rules, candidate);
+	}
+}
+
+static void
+try_lookup(RowChange *change, Lookup *lookup, TupleTableSlot *slot, Candidate candidate)
+{
+	try_rules(change, lookup->others, candidate);
+	for (int i = 0; i < change->table->nwatched; i++)
+	{
+		AttrNumber	attnum = change->table->watched[i];
+
+		if (COLUMN_IN(lookup->columns, attnum))
+			try_value(change, lookup, attnum, slot, candidate);
+	}
+}
+
+/* ----------------------------------------------------------------
+ * Updates
+ * ----------------------------------------------------------------
+ */
+
+static bool
+value_changed(CaptureColumn *column, Datum old, Datum new)
+{
+	if (datumIsEqual(old, new, column->byval, column->len))
+		return false;
+	return column->len != -1 || !datum_image_eq(old, new, column->byval, column->len);
+}
+
+bool
+wf_match_changed(RowChange *change)
+{
+	CaptureTable *table = change->table;
+	TupleTableSlot *old = change->old_slot;
+	TupleTableSlot *new = change->new_slot;
+	bool		any = false;
+
+	memset(change->changed, 0, table->nwords * sizeof(ColumnSet));
+	for (int i = 0; i < table->nwatched; i++)
+	{
+		AttrNumber	attnum = table->watched[i];
+		bool		isnull = old->tts_isnull[attnum - 1];
+
+		if (isnull != new->tts_isnull[attnum - 1] ||
+			(!isnull && value_changed(&table->columns[attnum - 1],
+									  old->tts_values[attnum - 1], new->tts_values[attnum - 1])))
+		{
+			COLUMN_ADD(change->changed, attnum);
+			any = true;
+		}
+	}
+	change->key_changed = any && overlaps(change->changed, table->key_columns, table->nwords);
+	return any;
+}
+
+/* Does an update matter to a rule with endpoints? */
+static bool
+endpoints_matter(RowChange *change, CaptureRule *rule)
+{
+	CaptureTable *table = change->table;
+
+	if (rule->old_ends &&
+		(side_holds(table, rule, true, true, change->old_slot) ||
+		 side_holds(table, rule, true, true, change->new_slot)))
+		return true;
+	return rule->new_ends &&
+		(side_holds(table, rule, false, true, change->new_slot) ||
+		 side_holds(table, rule, false, true, change->old_slot));
+}
+
+/*
+ * A DELETE rule is kept informed of updates, because the row that a deletion
+ * later in the transaction removes is the first one; its new side never holds
+ * here.
+ */
+static void
+update_candidate(RowChange *change, CaptureRule *rule)
+{
+	CaptureTable *table = change->table;
+	bool		updates = (rule->operations & OP_UPDATE) != 0;
+
+	if (!rule->any && !overlaps(rule->columns, change->changed, table->nwords))
+		return;
+	if (rule->wake)
+	{
+		add_hit(change, rule, true, true, 0, 0);
+		return;
+	}
+	if (!rule->loose && !endpoints_matter(change, rule))
+		return;
+	add_hit(change, rule,
+			side_holds(table, rule, true, false, change->old_slot),
+			updates && side_holds(table, rule, false, false, change->new_slot),
+			row_print(table, rule, change->old_slot),
+			updates ? row_print(table, rule, change->new_slot) : 0);
+}
+
+/* Probes of a changed column, in addition to those collected so far. */
+static void
+try_column(RowChange *change, ColumnRules *column, ColumnSet *probes)
+{
+	try_rules(change, column->rules, update_candidate);
+	add_columns(probes, column->probes, change->table->nwords);
+}
+
+void
+wf_match_update(RowChange *change)
+{
+	CaptureTable *table = change->table;
+	ColumnSet	probes[COLUMN_WORDS(MaxHeapAttributeNumber)];
+
+	memset(probes, 0, table->nwords * sizeof(ColumnSet));
+	try_column(change, &table->any, probes);
+	for (int i = 0; i < table->nwatched; i++)
+	{
+		if (COLUMN_IN(change->changed, table->watched[i]))
+			try_column(change, &table->by_column[table->watched[i] - 1], probes);
+	}
+	for (int i = 0; i < table->nwatched; i++)
+	{
+		AttrNumber	attnum = table->watched[i];
+
+		if (!COLUMN_IN(probes, attnum))
+			continue;
+		try_value(change, &table->update, attnum, change->old_slot, update_candidate);
+		if (COLUMN_IN(change->changed, attnum))
+			try_value(change, &table->update, attnum, change->new_slot, update_candidate);
+	}
+}
+
+/* The whole group is an insert: the old side is a missing row. */
+void
+wf_match_born(RowChange *change)
+{
+	CaptureTable *table = change->table;
+
+	for (int i = 0; i < table->nrules; i++)
+	{
+		CaptureRule *rule = &table->rules[i];
+
+		if (rule->wake || !(rule->operations & OP_INSERT) || rule->never_inserts)
+			continue;
+		if (rule->reads_all || overlaps(rule->reads, change->changed, table->nwords))
+			add_hit(change, rule, true, side_holds(table, rule, false, false, change->new_slot),
+					0, row_print(table, rule, change->new_slot));
+	}
+}
+
+/* ----------------------------------------------------------------
+ * Inserts and deletes
+ * ----------------------------------------------------------------
+ */
+
+static void
+insert_candidate(RowChange *change, CaptureRule *rule)
+{
+	if (side_holds(change->table, rule, false, false, change->new_slot))
+		add_hit(change, rule, true, true, 0, row_print(change->table, rule, change->new_slot));
+}
+
+void
+wf_match_insert(RowChange *change)
+{
+	try_lookup(change, &change->table->insert, change->new_slot, insert_candidate);
+}
+
+static void
+delete_candidate(RowChange *change, CaptureRule *rule)
+{
+	if (side_holds(change->table, rule, true, false, change->old_slot))
+		add_hit(change, rule, true, true, row_print(change->table, rule, change->old_slot), 0);
+}
+
+/* Whatever became of the row meanwhile, its first version may have met the
+ * rule: the reader needs to know that the row is gone. */
+static void
+end_of_changed_row(RowChange *change)
+{
+	CaptureTable *table = change->table;
+
+	for (int i = 0; i < table->nrules; i++)
+	{
+		CaptureRule *rule = &table->rules[i];
+
+		if (!rule->wake && (rule->operations & OP_DELETE))
+			add_hit(change, rule, side_holds(table, rule, true, false, change->old_slot), !rule->never_deletes,
+					row_print(table, rule, change->old_slot), 0);
+	}
+}
+
+void
+wf_match_delete(RowChange *change, bool own, bool born)
+{
+	CaptureTable *table = change->table;
+
+	for (int i = 0; own && i < table->nowners; i++)
+	{
+		if (table->owners[i].operations & (born ? OP_INSERT : OP_UPDATE | OP_DELETE))
+			(void) owner_hits(change, i);
+	}
+	if (own && !born)
+		end_of_changed_row(change);
+	else if (!own)
+		try_lookup(change, &table->delete, change->old_slot, delete_candidate);
+	for (int i = 0; i < table->nrules && table->wakes; i++)
+	{
+		if (table->rules[i].wake)
+			add_hit(change, &table->rules[i], true, true, 0, 0);
+	}
+}

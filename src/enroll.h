@@ -1,0 +1,37 @@
+/*
+ * enroll.h -- entering a workflow: the order of checks, the policy, the first run.
+ */
+#ifndef WF_ENROLL_H
+#define WF_ENROLL_H
+
+#include "enrollment.h"
+#include "interp.h"
+
+/* How the batch wants items to be run. */
+typedef struct ItemOptions
+{
+	TimestampTz now;					/* engine time of the item */
+	int			watchdog;				/* ms per statement */
+	bool		terminate;
+	struct Failure *failure;			/* not NULL: don't run, record this failure instead */
+} ItemOptions;
+
+/* One request to enter, with everything already evaluated but the policy. */
+typedef struct Entry
+{
+	Program    *program;
+	char	  **args;					/* row: whole key; value: text; NULL = null */
+	TimestampTz at;						/* of the event that asks */
+	int64		seq;					/* of that event: root of a new chain */
+	int64		id;						/* reserved by a call, or 0 */
+	int			ncause;
+	int64	   *cause;
+} Entry;
+
+/* Enters and runs to the first wait, or writes down why not. */
+extern void wf_enroll(const Entry *entry, bool paused, const ItemOptions *options);
+
+/* Persists what a run came to. */
+extern void wf_persist(Run *run, Outcome outcome);
+
+#endif

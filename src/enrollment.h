@@ -1,0 +1,94 @@
+/*
+ * enrollment.h -- automation.enrollment, argument, call: load, write, end.
+ */
+#ifndef WF_ENROLLMENT_H
+#define WF_ENROLLMENT_H
+
+#include "access/htup.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "storage/itemptr.h"
+#include "utils/jsonb.h"
+
+/* What an enrollment waits for (jsonb "waiting"). */
+typedef enum
+{
+	WAITING_NONE,
+	WAITING_INTERVAL,					/* WAIT FOR: until deadline */
+	WAITING_MOMENT,						/* WAIT UNTIL moment: wake_at moves with its columns; NULL moment: unknown yet */
+	WAITING_CONDITION					/* WAIT UNTIL condition */
+} WaitingKind;
+
+typedef enum
+{
+	STATE_NEW,							/* not stored yet */
+	STATE_WAITING,
+	STATE_RETRYING,
+	STATE_HELD,
+	STATE_FAILED
+} EnrollmentState;
+
+typedef struct Enrollment
+{
+	int64		id;
+	int			workflow;
+	int			version;
+	int			owner;
+	int			source;					/* 0 = no subject */
+	char	   *key;					/* look-up form, NULL = no subject */
+	char	   *entry_key;				/* look-up form */
+	int			nargs;
+	char	  **args;					/* row: whole key; value: text; NULL = null */
+	int			nvars;
+	char	  **vars;					/* text, NULL = null */
+	bool		found;
+	int			statement;
+	int			epoch;
+	EnrollmentState state;
+	char	   *reason;
+	WaitingKind waiting;
+	TimestampTz deadline;				/* TIMEOUT or WAIT FOR's end; 0 = none */
+	TimestampTz moment;					/* WAITING_MOMENT: 0 = unknown */
+	bool		swept;					/* has now() in it */
+	List	   *ties;					/* of int64 *: wait rows */
+	char	   *waits_for;				/* words for the view, e.g. "c.renewal_date" */
+	Jsonb	   *jumps;
+	TimestampTz entered_at;
+	TimestampTz since;
+	TimestampTz wake_at;				/* 0 = no timer */
+	int			ncause;
+	int64	   *cause;
+	int			attempt;
+	Jsonb	   *error;
+	bool		stored;					/* a row exists */
+	HeapTuple	tuple;					/* as loaded */
+	List	   *row_args;				/* of RowArgument *: for automation.argument */
+} Enrollment;
+
+typedef struct RowArgument
+{
+	int			source;
+	char	   *key;					/* look-up form */
+} RowArgument;
+
+extern const char *wf_state_name(EnrollmentState state);
+
+extern int64 wf_enrollment_new_id(void);
+/* By id or by (workflow, entry key); NULL if there is none; current context. */
+extern Enrollment *wf_enrollment_load(int64 id);
+extern Enrollment *wf_enrollment_by_entry(int workflow, const char *entry_key);
+/* Ids (int64 *) of enrollments that hold this row as any argument. */
+extern List *wf_enrollments_of_row(int source, const char *key);
+/* Inserts or updates; argument, timer and wait rows follow; epoch + 1. */
+extern void wf_enrollment_save(Enrollment *e);
+/* Deletes it with all that hangs on it; tells callers that wait for it. */
+extern void wf_enrollment_end(Enrollment *e);
+
+/* Calls by hand: row of automation.call. */
+extern void wf_call_open(int64 id, Oid caller);
+extern void wf_call_close(int64 id);
+/* automation.finished(): true when neither call nor enrollment exists; locks
+ * the call row when an item runs, and notes the tie (wait.h). */
+extern bool wf_call_finished(int64 id, bool lock);
+
+#endif

@@ -1,0 +1,419 @@
+/*
+ * event.c -- appends to the event log, and the form of its rows.
+ *
+ * Called by capture (in the users' transactions), by the commands and by the
+ * executor.  An event commits if and only if the transaction that appended it
+ * does.  Appending waits for nothing but DDL on the extension itself: it takes
+ * a lock on a segment conditionally and goes to the next one if it is refused.
+ * The pointer automation.log is a hint only; a row in any segment is read.
+ *
+ * Nothing here runs user code or checks privileges.  Memory is taken from the
+ * current context; the list of owners to wake lives in TopMemoryContext, for
+ * the commit callback may neither allocate nor fail.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/xid8.h"
+
+#include "board.h"
+#include "clock.h"
+#include "compat.h"
+#include "event_internal.h"
+#include "store.h"
+
+PGDLLEXPORT Datum wf_event_restamp(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(wf_event_restamp);
+
+/* OIDs of the segments and the pointer, until an invalidation of one of them. */
+typedef struct SegmentCache
+{
+	bool		valid;
+	Oid			log;
+	Oid			segment[EVENT_SEGMENTS];
+	int			current;
+} SegmentCache;
+
+static SegmentCache cache;
+
+/* Segment this transaction appended to last; -1 = none. */
+static int	held = -1;
+
+/* Owners this transaction appended for. */
+static int *owners = NULL;
+static int	nowners = 0;
+static int	maxowners = 0;
+
+static const char *const segment_names[EVENT_SEGMENTS] = {"event_0", "event_1", "event_2", "event_3"};
+static const char *const index_names[EVENT_SEGMENTS] =
+{"event_0_xact_idx", "event_1_xact_idx", "event_2_xact_idx", "event_3_xact_idx"};
+
+/* Relcache callback: one of ours, or all, may have changed. */
+static void
+forget_cache(Datum arg, Oid relid)
+{
+	bool		ours = !OidIsValid(relid) || relid == cache.log;
+
+	for (int i = 0; i < EVENT_SEGMENTS; i++)
+		ours |= relid == cache.segment[i];
+	if (ours)
+		cache.valid = false;
+}
+
+/*
+ * End of the transaction.  At COMMIT the rows are visible already, so whoever
+ * is woken finds them; a wake-up for a row of a rolled back savepoint does no
+ * harm.  Of a prepared transaction nothing is known here when it commits.
+ */
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			for (int i = 0; i < nowners; i++)
+				wf_board_wake_owner(owners[i]);
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			break;
+		default:
+			return;
+	}
+	nowners = 0;
+	held = -1;
+}
+
+/* Registers the callbacks; from _PG_init. */
+void
+wf_event_init(void)
+{
+	CacheRegisterRelcacheCallback(forget_cache, (Datum) 0);
+	RegisterXactCallback(end_transaction, NULL);
+}
+
+/*
+ * Reads the segment the pointer names, 0 if there is no row.  False if its
+ * table is locked, for nobody waits for the pointer.
+ */
+bool
+wf_event_current(int *segment)
+{
+	Oid			relid = wf_store_relid("log");
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	if (!OidIsValid(relid) || !ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	rel = try_relation_open(relid, NoLock);
+	if (rel == NULL)
+		return false;
+	scan = wf_store_scan(rel, NULL, wf_store_snapshot(), 0, NULL);
+	tuple = systable_getnext(scan);
+	*segment = 0;
+	if (HeapTupleIsValid(tuple))
+		*segment = (uint32) DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull)) % EVENT_SEGMENTS;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return true;
+}
+
+/* Looks the OIDs and the pointer up unless they are known. */
+static void
+load_cache(void)
+{
+	if (cache.valid)
+		return;
+	cache.log = wf_store_relid("log");
+	for (int i = 0; i < EVENT_SEGMENTS; i++)
+		cache.segment[i] = wf_store_relid(segment_names[i]);
+
+	/* An invalidation that comes while the pointer is read must stick. */
+	cache.valid = true;
+	(void) wf_event_current(&cache.current);
+}
+
+/* Returns the name of a segment. */
+const char *
+wf_event_segment_name(int segment)
+{
+	return segment_names[segment];
+}
+
+/* Returns the name of the segment's index by xact. */
+const char *
+wf_event_index_name(int segment)
+{
+	return index_names[segment];
+}
+
+/* Locks a segment for appending if that needs no waiting. */
+static bool
+try_segment(int segment)
+{
+	return OidIsValid(cache.segment[segment]) &&
+		ConditionalLockRelationOid(cache.segment[segment], RowExclusiveLock);
+}
+
+/*
+ * Chooses and locks the segment to append to: the one this transaction used,
+ * else the pointer's, else the others in ring order.  Only if all are refused,
+ * which takes DDL on the extension, it waits for the pointer's.
+ */
+static int
+choose_segment(void)
+{
+	load_cache();
+	if (held >= 0 && try_segment(held))
+		return held;
+	if (try_segment(cache.current))
+		return cache.current;
+
+	cache.valid = false;
+	load_cache();
+	for (int i = 0; i < EVENT_SEGMENTS; i++)
+	{
+		int			segment = (cache.current + i) % EVENT_SEGMENTS;
+
+		if (try_segment(segment))
+			return segment;
+	}
+	if (OidIsValid(cache.segment[cache.current]))
+		LockRelationOid(cache.segment[cache.current], RowExclusiveLock);
+	return cache.current;
+}
+
+/* Opens the segment to append to; it stays locked to the end of the transaction. */
+static Relation
+open_segment(void)
+{
+	int			segment = choose_segment();
+	Oid			relid = cache.segment[segment];
+	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, NoLock) : NULL;
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table automation.%s does not exist", segment_names[segment]),
+				 errhint("Run CREATE EXTENSION automation in this database.")));
+	held = segment;
+	return rel;
+}
+
+/* Remembers an owner for the commit callback. */
+static void
+note_owner(int owner)
+{
+	for (int i = nowners - 1; i >= 0; i--)
+		if (owners[i] == owner)
+			return;
+	if (nowners == maxowners)
+	{
+		int			size = Max(16, maxowners * 2);
+
+		owners = owners ? repalloc(owners, size * sizeof(int)) :
+			MemoryContextAlloc(TopMemoryContext, size * sizeof(int));
+		maxowners = size;
+	}
+	owners[nowners++] = owner;
+}
+
+/* bigint[] of n items; NULL if there are none. */
+Datum
+wf_int64_array(int n, const int64 *items, bool *isnull)
+{
+	Datum	   *elems;
+
+	*isnull = n == 0;
+	if (n == 0)
+		return (Datum) 0;
+	elems = palloc(n * sizeof(Datum));
+	for (int i = 0; i < n; i++)
+		elems[i] = Int64GetDatum(items[i]);
+	return PointerGetDatum(construct_array(elems, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* Items of a bigint[]; NULL and 0 for a null one. */
+int64 *
+wf_int64_items(Datum array, bool isnull, int *n)
+{
+	Datum	   *elems;
+	bool	   *elemnulls;
+	int64	   *items;
+
+	*n = 0;
+	if (isnull)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &elems, &elemnulls, n);
+	items = palloc(Max(*n, 1) * sizeof(int64));
+	for (int i = 0; i < *n; i++)
+		items[i] = elemnulls[i] ? 0 : DatumGetInt64(elems[i]);
+	return items;
+}
+
+/* int[] of n items; NULL if there are none. */
+static Datum
+int_array(int n, const int *items, bool *isnull)
+{
+	Datum	   *elems;
+
+	*isnull = n == 0;
+	if (n == 0)
+		return (Datum) 0;
+	elems = palloc(n * sizeof(Datum));
+	for (int i = 0; i < n; i++)
+		elems[i] = Int32GetDatum(items[i]);
+	return PointerGetDatum(construct_array(elems, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
+/* Items of an int[]. */
+static int *
+int_items(Datum array, bool isnull, int *n)
+{
+	Datum	   *elems;
+	bool	   *elemnulls;
+	int		   *items;
+
+	*n = 0;
+	if (isnull)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(array), INT4OID, sizeof(int32), true, TYPALIGN_INT,
+					  &elems, &elemnulls, n);
+	items = palloc(Max(*n, 1) * sizeof(int));
+	for (int i = 0; i < *n; i++)
+		items[i] = elemnulls[i] ? 0 : DatumGetInt32(elems[i]);
+	return items;
+}
+
+/* A text column; NULL for a null pointer. */
+static Datum
+text_or_null(const char *string, bool *isnull)
+{
+	*isnull = string == NULL;
+	return string ? CStringGetTextDatum(string) : (Datum) 0;
+}
+
+/* A jsonb column; NULL for a null pointer. */
+static Datum
+jsonb_or_null(Jsonb *jsonb, bool *isnull)
+{
+	*isnull = jsonb == NULL;
+	return jsonb ? JsonbPGetDatum(jsonb) : (Datum) 0;
+}
+
+/* Fills the columns from "source" to "cause". */
+void
+wf_event_put_body(const Event *event, Datum *values, bool *nulls)
+{
+	nulls[0] = event->source == 0;
+	values[0] = Int32GetDatum(event->source);
+	values[1] = text_or_null(event->key, &nulls[1]);
+	values[2] = text_or_null(event->old_key, &nulls[2]);
+	nulls[3] = event->target == 0;
+	values[3] = Int64GetDatum(event->target);
+	values[4] = int_array(event->nhits, event->hits, &nulls[4]);
+	values[5] = wf_int64_array(event->prints ? 2 * event->nhits : 0, event->prints, &nulls[5]);
+	values[6] = jsonb_or_null(event->old, &nulls[6]);
+	values[7] = jsonb_or_null(event->new, &nulls[7]);
+	values[8] = jsonb_or_null(event->args, &nulls[8]);
+	values[9] = wf_int64_array(event->ncause, event->cause, &nulls[9]);
+}
+
+/*
+ * Reads the columns from "source" to "cause".  Fingerprints that are not two
+ * per hit can only come from a row made by hand; they count as absent.
+ */
+void
+wf_event_get_body(Event *event, const Datum *values, const bool *nulls)
+{
+	int			nprints;
+
+	event->source = nulls[0] ? 0 : DatumGetInt32(values[0]);
+	event->key = nulls[1] ? NULL : TextDatumGetCString(values[1]);
+	event->old_key = nulls[2] ? NULL : TextDatumGetCString(values[2]);
+	event->target = nulls[3] ? 0 : DatumGetInt64(values[3]);
+	event->hits = int_items(values[4], nulls[4], &event->nhits);
+	event->prints = wf_int64_items(values[5], nulls[5], &nprints);
+	if (nprints != 2 * event->nhits)
+		event->prints = NULL;
+	event->old = nulls[6] ? NULL : DatumGetJsonbPCopy(values[6]);
+	event->new = nulls[7] ? NULL : DatumGetJsonbPCopy(values[7]);
+	event->args = nulls[8] ? NULL : DatumGetJsonbPCopy(values[8]);
+	event->cause = wf_int64_items(values[9], nulls[9], &event->ncause);
+}
+
+/*
+ * Appends an event.  The sequence is drawn after the change itself was made:
+ * for one row, a later version then always has the greater number.
+ */
+void
+wf_event_append(Event *event)
+{
+	Relation	rel = open_segment();
+	int			natts = RelationGetDescr(rel)->natts;
+	Datum	   *values;
+	bool	   *nulls;
+
+	if (natts < EVENT_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table automation.%s does not fit the library", RelationGetRelationName(rel)),
+				 errhint("Run ALTER EXTENSION automation UPDATE.")));
+	values = palloc0(natts * sizeof(Datum));
+	nulls = palloc(natts * sizeof(bool));
+	memset(nulls, true, natts * sizeof(bool));	/* columns of a later layout stay null */
+
+	event->xact = GetTopFullTransactionId();
+	event->seq = wf_store_nextval("event_seq");
+	if (event->at == 0)
+		event->at = wf_clock_now();
+	values[EVENT_SEQ - 1] = Int64GetDatum(event->seq);
+	values[EVENT_XACT - 1] = FullTransactionIdGetDatum(event->xact);
+	values[EVENT_AT - 1] = TimestampTzGetDatum(event->at);
+	values[EVENT_KIND - 1] = CharGetDatum(event->kind);
+	values[EVENT_OWNER - 1] = Int32GetDatum(event->owner);
+	memset(nulls, false, (EVENT_SOURCE - 1) * sizeof(bool));
+	wf_event_put_body(event, values + EVENT_SOURCE - 1, nulls + EVENT_SOURCE - 1);
+
+	note_owner(event->owner);
+	wf_store_insert(rel, values, nulls, NULL);
+	table_close(rel, NoLock);
+}
+
+/*
+ * BEFORE INSERT row trigger of the segments.  Our own appends fire no trigger;
+ * a row that comes by COPY or INSERT is one of a restore, and its xact is that
+ * of another cluster or time.  Readers search by xact, so it becomes ours.
+ */
+Datum
+wf_event_restamp(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	int			column = EVENT_XACT;
+	Datum		value;
+	bool		isnull = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired before insert, for each row", "automation.restamp")));
+	value = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple,
+													 RelationGetDescr(trigger->tg_relation),
+													 1, &column, &value, &isnull));
+}

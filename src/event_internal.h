@@ -1,0 +1,60 @@
+/*
+ * event_internal.h -- what the files of the event log share: event.c,
+ * event_read.c, event_rotate.c, and their neighbours parked.c and history.c.
+ */
+#ifndef WF_EVENT_INTERNAL_H
+#define WF_EVENT_INTERNAL_H
+
+#include "access/transam.h"
+#include "utils/rel.h"
+
+#include "event.h"
+
+/*
+ * Segments the pointer moves over.  Appenders that find these locked go on to
+ * the others; readers and the rotation look at all EVENT_SEGMENTS.
+ */
+#define EVENT_SEGMENTS_RUN 2
+
+/* Columns of automation.event_N. */
+#define EVENT_SEQ		1
+#define EVENT_XACT		2
+#define EVENT_AT		3
+#define EVENT_KIND		4
+#define EVENT_OWNER		5
+#define EVENT_SOURCE	6
+#define EVENT_KEY		7
+#define EVENT_OLD_KEY	8
+#define EVENT_COLUMNS	15
+
+/* source .. cause: the same columns in the same order in automation.parked. */
+#define EVENT_BODY_COLUMNS 10
+
+/* Fills or reads the EVENT_BODY_COLUMNS from "source" on; reading copies
+ * everything into the current context. */
+extern void wf_event_put_body(const Event *event, Datum *values, bool *nulls);
+extern void wf_event_get_body(Event *event, const Datum *values, const bool *nulls);
+
+/* bigint[] columns: NULL for n = 0. */
+extern Datum wf_int64_array(int n, const int64 *items, bool *isnull);
+extern int64 *wf_int64_items(Datum array, bool isnull, int *n);
+
+/* Names, in the engine's schema, of a segment and of its index by xact. */
+extern const char *wf_event_segment_name(int segment);
+extern const char *wf_event_index_name(int segment);
+
+/* The segment the pointer names, as of now; false if that can't be read without waiting. */
+extern bool wf_event_current(int *segment);
+
+/* 64-bit form of an xid that is older than, or not much newer than, "next". */
+extern FullTransactionId wf_full_xid(FullTransactionId next, TransactionId xid);
+
+/*
+ * Empties a table of ours that no longer holds anything of use: new storage
+ * for heap, toast and indexes, dropped or kept by the transaction's end.  The
+ * caller holds AccessExclusiveLock on it.  False, and nothing is done, if its
+ * toast table is in use.
+ */
+extern bool wf_table_empty(Relation rel);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * executor.c -- the background worker that carries one owner's enrollments.
+ *
+ * Started by the coordinator, one per owner that has work.  It is authenticated
+ * as that owner for its whole life, so everything its user code can reach by
+ * SET ROLE, deferred triggers or session_user is the owner himself.  It runs
+ * batches while there is work, then sleeps on its latch until a committing
+ * session wakes it or a timer is due.
+ *
+ * It holds the owner's seat lock (seat.h) whenever a batch runs, and a seat on
+ * the shared board, by which others find its latch.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/wait_event.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "blame.h"
+#include "board.h"
+#include "clock.h"
+#include "compat.h"
+#include "engine.h"
+#include "executor.h"
+#include "interp.h"
+#include "seat.h"
+#include "settings.h"
+#include "store.h"
+
+#define SLEEP_MAX_MS 10000				/* it looks around this often unasked */
+#define TROUBLE_DELAY_MS 1000			/* after an error outside any item */
+
+/* SIGTERM: in user SQL the transaction is given up, elsewhere the loop ends. */
+static void
+handle_sigterm(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	if (wf_run_current() != NULL)
+	{
+		ProcDiePending = true;
+		InterruptPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* Settings user SQL must find, and those that protect users from the worker. */
+static void
+set_session(void)
+{
+	wf_settings_harden();
+	SetConfigOption("deadlock_timeout", "10ms", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("synchronous_commit", wf_synchronous_commit ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+static void
+connect_as_owner(const ExecutorArguments *arguments)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, handle_sigterm);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(arguments->database, arguments->role,
+											  WF_COMPAT_NOLOGIN_FLAG);
+	set_session();
+}
+
+/* Takes the seat lock unless it is held; false: somebody else works for him. */
+static bool
+hold_seat(Engine *engine)
+{
+	bool		got = true;
+
+	StartTransactionCommand();
+	if (!wf_store_present())
+		got = false;
+	else if (!wf_seat_held(engine->owner))
+	{
+		got = wf_seat_lock(engine->owner, false);
+		wf_engine_forget(engine);
+	}
+	CommitTransactionCommand();
+	return got;
+}
+
+/* Items a dead predecessor stood in run alone, or not at all. */
+static void
+load_suspects(Engine *engine)
+{
+	ListCell   *lc;
+
+	foreach(lc, wf_blame_suspects())
+	{
+		Suspect    *suspect = lfirst(lc);
+
+		wf_engine_suspect(engine, suspect->kind - 'a', suspect->id,
+						  suspect->deaths >= BLAME_MAX_DEATHS);
+	}
+}
+
+/* Milliseconds until something is due, at most SLEEP_MAX_MS. */
+static long
+time_to_sleep(Engine *engine)
+{
+	TimestampTz next;
+	TimestampTz now;
+	int64		ms;
+
+	StartTransactionCommand();
+	next = wf_engine_next(engine);
+	now = wf_clock_now();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(engine->context);
+	if (next == 0)
+		return SLEEP_MAX_MS;
+	ms = (next - now + 999) / 1000;
+	return Max(0, Min(ms, SLEEP_MAX_MS));
+}
+
+static void
+sleep_until_due(Engine *engine)
+{
+	long		ms = time_to_sleep(engine);
+
+	if (ms == 0)
+		return;
+	wf_board_set_drained(engine->drained);
+	wf_board_set_idle(true);
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wf_compat_wait_event("AutomationExecutor"));
+	wf_board_set_idle(false);
+}
+
+/* One turn; false when it is time to go. */
+static bool
+turn(Engine *engine)
+{
+	BatchResult result;
+
+	ResetLatch(MyLatch);
+	(void) wf_board_take_pending();
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		set_session();
+	}
+	if (!hold_seat(engine))
+		return false;
+	pgstat_report_activity(STATE_RUNNING, "automation: batch");
+	result = wf_batch(engine);
+	if (result == BATCH_STOP)
+		return false;
+	if (result == BATCH_IDLE)
+	{
+		if (wf_board_asked_to_leave())
+			return false;
+		sleep_until_due(engine);
+	}
+	return true;
+}
+
+/* An error that no item is to blame for: waits a moment and starts afresh. */
+static void
+recover(Engine *engine)
+{
+	MemoryContextSwitchTo(engine->context);
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	FlushErrorState();
+	wf_engine_forget(engine);
+	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, TROUBLE_DELAY_MS, wf_compat_wait_event("AutomationExecutor"));
+}
+
+static void
+main_loop(Engine *engine)
+{
+	volatile bool go_on = true;
+
+	while (go_on && !ShutdownRequestPending)
+	{
+		PG_TRY();
+		{
+			go_on = turn(engine);
+		}
+		PG_CATCH();
+		{
+			recover(engine);
+		}
+		PG_END_TRY();
+	}
+}
+
+/*
+ * Leaves the seat; what was committed while it was still taken is looked for
+ * once more by whoever comes next, since every start reads everything.
+ */
+static void
+leave(Engine *engine)
+{
+	wf_blame_detach();
+	wf_board_release_seat();
+	wf_board_wake_coordinator();
+}
+
+/* Entry point of the worker. */
+void
+wf_executor_main(Datum arg)
+{
+	ExecutorArguments arguments;
+	Engine	   *engine;
+
+	memcpy(&arguments, MyBgworkerEntry->bgw_extra, sizeof(arguments));
+	connect_as_owner(&arguments);
+	if (!wf_board_take_seat(arguments.owner))
+		proc_exit(0);
+	pgstat_report_activity(STATE_RUNNING, "automation: start");
+	StartTransactionCommand();
+	if (!wf_store_present())
+		proc_exit(0);
+	CommitTransactionCommand();
+	engine = wf_engine_create(TopMemoryContext, arguments.owner, false);
+	MemoryContextSwitchTo(engine->context);
+	if (hold_seat(engine))
+	{
+		wf_blame_attach(engine->owner);
+		load_suspects(engine);
+		main_loop(engine);
+	}
+	leave(engine);
+	proc_exit(0);
+}

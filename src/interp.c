@@ -1,0 +1,719 @@
+/*
+ * interp.c -- runs a program from a statement to its next wait.
+ *
+ * Called by enroll.c with an enrollment in memory; nothing is written to an
+ * engine table here: the outcome says what the caller has to persist.  Runs as
+ * the workflow's owner with the workflow's path in force, inside the batch's
+ * transaction, SPI not connected.
+ *
+ * Everything is allocated in the item's context (current at wf_run_create).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "interp.h"
+#include "jump.h"
+#include "settings.h"
+#include "wait.h"
+#include "watchdog.h"
+
+/* GO TO without AT MOST: this many jumps in a day, then the enrollment is held. */
+#define GOTO_DEFAULT_MOST 10
+
+static const Instruction *current = NULL;	/* where the running item stands */
+static List *asked_finished = NIL;		/* of int64 *: ids automation.finished() said "not yet" of */
+static MemoryContext asked_context = NULL;
+
+const Instruction *
+wf_run_current(void)
+{
+	return current;
+}
+
+void
+wf_run_clear(void)
+{
+	current = NULL;
+	asked_finished = NIL;
+	asked_context = NULL;
+}
+
+/* automation.finished(id) was asked in an item and is not true yet. */
+void
+wf_run_asked_finished(int64 id)
+{
+	MemoryContext old;
+	int64	   *copy;
+
+	if (asked_context == NULL)
+		return;
+	old = MemoryContextSwitchTo(asked_context);
+	copy = palloc(sizeof(int64));
+	*copy = id;
+	asked_finished = lappend(asked_finished, copy);
+	MemoryContextSwitchTo(old);
+}
+
+/* --- set-up --- */
+
+/* TIME ZONE clause: the zone holds to the end of the item's nest level. */
+static void
+apply_time_zone(Run *run)
+{
+	bool		isnull;
+	Datum		value;
+	char	   *zone;
+
+	if (run->program->time_zone == NULL)
+		return;
+	value = wf_expr_eval(run->program->time_zone, run->frame, &isnull);
+	if (isnull)
+		return;
+	zone = TextDatumGetCString(value);
+	if (pg_tzset(zone) == NULL)
+	{
+		run->bad_zone = zone;
+		return;
+	}
+	(void) set_config_option("timezone", zone, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Prepares to run an enrollment; values are read by the input functions. */
+Run *
+wf_run_create(Program *program, Enrollment *e, TimestampTz now)
+{
+	Run		   *run = palloc0(sizeof(Run));
+	const Signature *sig = program->sig;
+	Frame	   *frame = wf_frame_create(sig, program->nvars, program->vars, now);
+	int			i;
+
+	run->program = program;
+	run->e = e;
+	run->frame = frame;
+	run->now = now;
+	wf_frame_set(frame, PARAM_ENTERED, TIMESTAMPTZOID, TimestampTzGetDatum(e->entered_at), false);
+	wf_frame_set(frame, PARAM_FOUND, BOOLOID, BoolGetDatum(e->found), false);
+	for (i = 0; i < sig->nargs && i < e->nargs; i++)
+	{
+		if (sig->args[i].is_row)
+			frame->rows[i].key = e->args[i];
+		else if (e->args[i])
+			wf_frame_set(frame, PARAM_ARG(i), sig->args[i].type,
+						 wf_value_in(e->args[i], sig->args[i].type, -1), false);
+	}
+	for (i = 0; i < program->nvars && i < e->nvars; i++)
+		if (e->vars[i])
+			wf_frame_set(frame, PARAM_VAR(sig, i), program->vars[i].type,
+						 wf_value_in(e->vars[i], program->vars[i].type, program->vars[i].typmod), false);
+	apply_time_zone(run);
+	return run;
+}
+
+/* Writes the variables' texts back into the enrollment. */
+void
+wf_run_store_values(Run *run)
+{
+	Program    *program = run->program;
+	Enrollment *e = run->e;
+	int			i;
+
+	e->nvars = program->nvars;
+	e->vars = palloc0(sizeof(char *) * Max(program->nvars, 1));
+	for (i = 0; i < program->nvars; i++)
+	{
+		ParamExternData *prm = &run->frame->params->params[PARAM_VAR(program->sig, i) - 1];
+
+		if (!prm->isnull)
+			e->vars[i] = wf_value_out(prm->value, program->vars[i].type);
+	}
+}
+
+/* DECLARE: initial values, in order. */
+static void
+init_variables(Run *run)
+{
+	Program    *program = run->program;
+	int			i;
+
+	for (i = 0; i < program->nvars; i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		if (program->inits[i] == NULL)
+			continue;
+		value = wf_expr_eval(program->inits[i], run->frame, &isnull);
+		wf_frame_set(run->frame, PARAM_VAR(program->sig, i), program->vars[i].type, value, isnull);
+	}
+}
+
+static void
+set_found(Run *run, bool found)
+{
+	run->e->found = found;
+	wf_frame_set(run->frame, PARAM_FOUND, BOOLOID, BoolGetDatum(found), false);
+}
+
+/* --- statements --- */
+
+/* A row of several columns into one variable of a row type: by position. */
+static Datum
+row_into_composite(HeapTuple tuple, TupleDesc from, const Variable *var)
+{
+	TupleDesc	to = lookup_rowtype_tupdesc_copy(var->type, var->typmod);
+	Datum	   *values = palloc0(sizeof(Datum) * to->natts);
+	bool	   *nulls = palloc(sizeof(bool) * to->natts);
+	int			source = 0;
+	int			i;
+
+	memset(nulls, true, sizeof(bool) * to->natts);
+	for (i = 0; i < to->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(to, i);
+
+		if (att->attisdropped || source >= from->natts)
+			continue;
+		values[i] = heap_getattr(tuple, source + 1, from, &nulls[i]);
+		values[i] = wf_cast_value(values[i], &nulls[i], TupleDescAttr(from, source)->atttypid,
+								  TupleDescAttr(from, source)->atttypmod, att->atttypid, att->atttypmod);
+		source++;
+	}
+	return heap_copy_tuple_as_datum(heap_form_tuple(to, values, nulls), to);
+}
+
+/* Puts column "i" of the first row (or NULL) into a variable. */
+static void
+assign_column(Run *run, int column, int var)
+{
+	const Variable *variable = &run->program->vars[var];
+	bool		isnull = true;
+	Datum		value = (Datum) 0;
+
+	if (SPI_processed > 0 && SPI_tuptable && column < SPI_tuptable->tupdesc->natts)
+	{
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		value = heap_getattr(SPI_tuptable->vals[0], column + 1, desc, &isnull);
+		value = wf_cast_value(value, &isnull, TupleDescAttr(desc, column)->atttypid,
+							  TupleDescAttr(desc, column)->atttypmod, variable->type, variable->typmod);
+	}
+	if (!isnull)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->frame->context);
+
+		value = datumCopy(value, get_typbyval(variable->type), get_typlen(variable->type));
+		MemoryContextSwitchTo(old);
+	}
+	wf_frame_set(run->frame, PARAM_VAR(run->program->sig, var), variable->type, value, isnull);
+}
+
+static void
+assign_into(Run *run, const Instruction *ins)
+{
+	const Variable *first = &run->program->vars[ins->vars[0]];
+	int			i;
+
+	if (ins->nvars == 1 && SPI_processed > 0 && SPI_tuptable &&
+		type_is_rowtype(first->type) &&
+		(SPI_tuptable->tupdesc->natts != 1 ||
+		 !type_is_rowtype(TupleDescAttr(SPI_tuptable->tupdesc, 0)->atttypid)))
+	{
+		Datum		value = row_into_composite(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, first);
+		MemoryContext old = MemoryContextSwitchTo(run->frame->context);
+
+		value = datumCopy(value, false, -1);
+		MemoryContextSwitchTo(old);
+		wf_frame_set(run->frame, PARAM_VAR(run->program->sig, ins->vars[0]), first->type, value, false);
+		return;
+	}
+	for (i = 0; i < ins->nvars; i++)
+		assign_column(run, i, ins->vars[i]);
+}
+
+static void
+exec_sql(Run *run, const Instruction *ins)
+{
+	int			rc;
+	uint64		processed;
+
+	SPI_connect();
+	rc = wf_sql_run(ins->sql, run->frame, ins->nvars > 0 ? 2 : 0, ins->nvars == 0);
+	processed = SPI_processed;
+	if (ins->nvars > 0)
+	{
+		if (processed > 1 && rc != SPI_OK_SELECT)
+			ereport(ERROR,
+					(errcode(ERRCODE_TOO_MANY_ROWS),
+					 errmsg("query returned more than one row"),
+					 errhint("Make sure the query returns a single row.")));
+		assign_into(run, ins);
+	}
+	SPI_finish();
+	set_found(run, processed > 0);
+	wf_frame_touch(run->frame);
+	run->exits_due = run->program->nexits > 0;
+}
+
+static void
+exec_assign(Run *run, const Instruction *ins)
+{
+	const Variable *variable = &run->program->vars[ins->vars[0]];
+	bool		isnull;
+	Datum		value = wf_expr_eval(ins->expr, run->frame, &isnull);
+
+	wf_frame_set(run->frame, PARAM_VAR(run->program->sig, ins->vars[0]), variable->type, value, isnull);
+}
+
+/* now + interval in the item's zone. */
+static TimestampTz
+after_interval(TimestampTz start, Datum interval)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(start), interval));
+}
+
+/* Words for the views: the columns a wait depends on. */
+static char *
+words_of(const Run *run, Dependencies *deps)
+{
+	StringInfoData words;
+	ListCell   *lc;
+
+	initStringInfo(&words);
+	foreach(lc, deps->columns)
+	{
+		DependentColumn *column = lfirst(lc);
+		int			arg = column->param - PARAM_ARG(0);
+
+		if (arg < 0 || arg >= run->program->sig->nargs)
+			continue;
+		appendStringInfo(&words, "%s%s%s%s", words.len ? ", " : "", run->program->sig->args[arg].name,
+						 column->name ? "." : "", column->name ? column->name : "");
+	}
+	if (deps->finished)
+		appendStringInfo(&words, "%sthe end of another enrollment", words.len ? ", " : "");
+	return words.data;
+}
+
+/* Clears what the last wait has left in the enrollment. */
+static void
+clear_wait(Enrollment *e)
+{
+	e->waiting = WAITING_NONE;
+	e->deadline = 0;
+	e->moment = 0;
+	e->swept = false;
+	e->ties = NIL;
+	e->waits_for = NULL;
+	e->wake_at = 0;
+}
+
+/* Evaluates a moment; 0 = NULL. */
+static TimestampTz
+eval_moment(Run *run, Expression *expr)
+{
+	bool		isnull;
+	Datum		value = wf_expr_eval(expr, run->frame, &isnull);
+
+	if (isnull)
+		return 0;
+	switch (expr->until)
+	{
+		case UNTIL_DATE:
+			return DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, value));
+		case UNTIL_TIMESTAMP:
+			return DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, value));
+		default:
+			return DatumGetTimestampTz(value);
+	}
+}
+
+/* When the timer of a wait has to fire: the moment or the deadline. */
+static TimestampTz
+wake_time(const Enrollment *e)
+{
+	if (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline))
+		return e->moment;
+	return e->deadline;
+}
+
+/* WAIT FOR interval: false = goes on at once. */
+static bool
+begin_wait_for(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+	bool		isnull;
+	Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
+
+	clear_wait(e);
+	e->waits_for = words_of(run, ins->expr->deps);
+	if (isnull)
+	{
+		e->waiting = WAITING_MOMENT;	/* not known yet: decided by a change */
+		return true;
+	}
+	e->deadline = after_interval(run->now, interval);
+	e->waiting = WAITING_INTERVAL;
+	e->wake_at = e->deadline;
+	return e->deadline > run->now;
+}
+
+/* TIMEOUT, if there is one. */
+static void
+set_deadline(Run *run, const Instruction *ins)
+{
+	bool		isnull;
+	Datum		interval;
+
+	if (ins->timeout == NULL)
+		return;
+	interval = wf_expr_eval(ins->timeout, run->frame, &isnull);
+	if (!isnull)
+		run->e->deadline = after_interval(run->now, interval);
+}
+
+/* Asks a condition and notes which calls it waits for. */
+static bool
+ask_condition(Run *run, Expression *expr)
+{
+	ListCell   *lc;
+	bool		holds;
+
+	asked_finished = NIL;
+	asked_context = run->frame->context;
+	holds = wf_expr_true(expr, run->frame);
+	run->e->ties = NIL;
+	foreach(lc, asked_finished)
+	{
+		int64	   *tie = palloc(sizeof(int64));
+
+		*tie = wf_tie_finished(*(int64 *) lfirst(lc));
+		run->e->ties = lappend(run->e->ties, tie);
+	}
+	asked_finished = NIL;
+	asked_context = NULL;
+	return holds;
+}
+
+/* WAIT UNTIL: false = goes on at once, FOUND is set. */
+static bool
+begin_wait_until(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+
+	clear_wait(e);
+	wf_expr_prepare(ins->expr);
+	e->waits_for = words_of(run, ins->expr->deps);
+	if (ins->expr->until == UNTIL_CONDITION)
+	{
+		if (ask_condition(run, ins->expr))
+			return false;
+		e->waiting = WAITING_CONDITION;
+		e->swept = ins->expr->deps->now;
+	}
+	else
+	{
+		e->moment = eval_moment(run, ins->expr);
+		if (e->moment != 0 && e->moment <= run->now)
+			return false;
+		e->waiting = WAITING_MOMENT;
+	}
+	set_deadline(run, ins);
+	e->wake_at = wake_time(e);
+	return true;
+}
+
+/* GO TO: jumps, falls through, or runs into the cap (then *held). */
+static int
+exec_goto(Run *run, const Instruction *ins, int pc, bool *held)
+{
+	const Statement *stmt = ins->stmt;
+	Interval	day = {0, 1, 0};
+	Interval   *per = NULL;
+	int			most = stmt->at_most > 0 ? stmt->at_most : GOTO_DEFAULT_MOST;
+
+	*held = false;
+	if (!ins->backward)
+		return ins->target;
+	if (stmt->at_most == 0)
+		per = &day;
+	else if (ins->per)
+	{
+		bool		isnull;
+		Datum		value = wf_expr_eval(ins->per, run->frame, &isnull);
+
+		if (!isnull)
+			per = DatumGetIntervalP(value);
+	}
+	if (wf_jump_count(&run->e->jumps, stmt->ordinal, run->now, most, per))
+		return ins->target;
+	*held = (stmt->at_most == 0);
+	return pc + 1;
+}
+
+/* --- the loop --- */
+
+/* Context line of every error inside an item. */
+static void
+statement_context(void *arg)
+{
+	Run		   *run = arg;
+
+	if (current && current->stmt)
+		errcontext("workflow %s, line %d", run->program->sig->name, current->stmt->line);
+	else
+		errcontext("workflow %s", run->program->sig->name);
+}
+
+bool
+wf_run_exits(Run *run)
+{
+	int			i;
+
+	run->exits_due = false;
+	for (i = 0; i < run->program->nexits; i++)
+		if (wf_expr_true(run->program->exits[i], run->frame))
+			return true;
+	return false;
+}
+
+static Outcome
+outcome(OutcomeKind kind, const char *reason)
+{
+	Outcome		result = {kind, reason};
+
+	return result;
+}
+
+/* The subject was read and is gone. */
+static bool
+subject_gone(Run *run)
+{
+	return run->program->sig->args[0].is_row && run->frame->rows[0].fresh && !run->frame->rows[0].exists;
+}
+
+/* One instruction; returns the next pc, or -1 with *result set. */
+static int
+step(Run *run, int pc, Outcome *result)
+{
+	const Instruction *ins = &run->program->code[pc];
+	bool		held;
+
+	switch (ins->op)
+	{
+		case OP_SQL:
+			exec_sql(run, ins);
+			return pc + 1;
+		case OP_ASSIGN:
+			exec_assign(run, ins);
+			return pc + 1;
+		case OP_JUMP:
+			return ins->target;
+		case OP_JUMP_UNLESS:
+			return wf_expr_true(ins->expr, run->frame) ? pc + 1 : ins->target;
+		case OP_GOTO:
+			pc = exec_goto(run, ins, pc, &held);
+			if (!held)
+				return pc;
+			*result = outcome(OUTCOME_HELD, "goto_limit");
+			return -1;
+		case OP_WAIT_FOR:
+		case OP_WAIT_UNTIL:
+			if (ins->op == OP_WAIT_FOR ? begin_wait_for(run, ins) : begin_wait_until(run, ins))
+			{
+				*result = outcome(OUTCOME_WAITING, NULL);
+				return -1;
+			}
+			clear_wait(run->e);
+			set_found(run, true);
+			return pc + 1;
+		case OP_EXIT:
+			*result = outcome(OUTCOME_ENDED, "exited");
+			return -1;
+		case OP_END:
+			*result = outcome(OUTCOME_ENDED, "completed");
+			return -1;
+	}
+	return -1;
+}
+
+/* One boundary: what is looked at before each statement. */
+static bool
+stops_before(Run *run, Outcome *result)
+{
+	if (subject_gone(run))
+	{
+		*result = outcome(OUTCOME_ENDED, run->frame->not_visible ? "subject_not_visible" : "subject_deleted");
+		return true;
+	}
+	if (run->exits_due && wf_run_exits(run))
+	{
+		*result = outcome(OUTCOME_ENDED, "exit_when");
+		return true;
+	}
+	return false;
+}
+
+static Outcome
+run_loop(Run *run, int pc)
+{
+	Outcome		result = {OUTCOME_ENDED, "completed"};
+	int			executed = 0;
+
+	while (pc >= 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		current = &run->program->code[pc];
+		if (current->stmt)
+			run->e->statement = current->stmt->ordinal;
+		if (++executed > STATEMENTS_PER_ITEM)
+			return outcome(OUTCOME_HELD, "runaway");
+		if (stops_before(run, &result))
+			return result;
+		if (run->watchdog > 0)
+			wf_watchdog_start(run->watchdog, run->terminate);
+		pc = step(run, pc, &result);
+		if (run->watchdog > 0)
+			wf_watchdog_stop();
+	}
+	return result;
+}
+
+/* Runs from an instruction to the next wait or the end. */
+Outcome
+wf_run_from(Run *run, int pc)
+{
+	ErrorContextCallback callback;
+	Outcome		result;
+
+	callback.callback = statement_context;
+	callback.arg = run;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	if (run->e->vars == NULL)
+		init_variables(run);
+	result = run_loop(run, pc);
+	error_context_stack = callback.previous;
+	wf_run_store_values(run);
+	return result;
+}
+
+/* --- waking --- */
+
+/*
+ * WAIT UNTIL condition.  What happened up to the deadline decides, however late
+ * it is processed: a timer is looked at only after all earlier events, so the
+ * condition is not asked again then, and a change after the deadline comes too
+ * late.  A swept condition has no events, so it is asked once more.
+ */
+static WakeResult
+wake_condition(Run *run, const Instruction *ins, TimestampTz at, bool timer)
+{
+	Enrollment *e = run->e;
+	bool		late = e->deadline != 0 && at > e->deadline;
+	bool		ask = e->swept || !(timer || late);
+
+	if (ask && ask_condition(run, ins->expr))
+	{
+		set_found(run, true);
+		return WAKE_RESUMES;
+	}
+	if (e->deadline != 0 && run->now >= e->deadline && (timer || late))
+	{
+		set_found(run, false);
+		return WAKE_RESUMES;
+	}
+	return e->ties == NIL ? WAKE_STAYS : WAKE_MOVED;
+}
+
+/* WAIT UNTIL moment (or an interval that was unknown): it may have moved. */
+static WakeResult
+wake_moment(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+	TimestampTz before = e->wake_at;
+
+	if (ins->op == OP_WAIT_FOR)
+	{
+		bool		isnull;
+		Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
+
+		e->moment = isnull ? 0 : after_interval(e->since, interval);
+	}
+	else
+	{
+		wf_expr_prepare(ins->expr);
+		e->moment = eval_moment(run, ins->expr);
+	}
+	if (e->moment != 0 && e->moment <= run->now)
+	{
+		set_found(run, true);
+		return WAKE_RESUMES;
+	}
+	if (e->deadline != 0 && e->deadline <= run->now)
+	{
+		set_found(run, false);
+		return WAKE_RESUMES;
+	}
+	e->wake_at = wake_time(e);
+	return e->wake_at == before ? WAKE_STAYS : WAKE_MOVED;
+}
+
+/* Decides what a change, a timer or a sweep means for a waiting enrollment. */
+WakeResult
+wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
+{
+	Enrollment *e = run->e;
+	const Instruction *ins = &run->program->code[run->program->pc_of[e->statement]];
+	ErrorContextCallback callback;
+	WakeResult	result = WAKE_STAYS;
+
+	callback.callback = statement_context;
+	callback.arg = run;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	current = ins;
+	if (run->watchdog > 0)
+		wf_watchdog_start(run->watchdog, run->terminate);
+	if (run->program->sig->args[0].is_row && !wf_frame_row_exists(run->frame, 0))
+	{
+		*reason = run->frame->not_visible ? "subject_not_visible" : "subject_deleted";
+		result = WAKE_ENDS;
+	}
+	else if (wf_run_exits(run))
+	{
+		*reason = "exit_when";
+		result = WAKE_ENDS;
+	}
+	else if (e->waiting == WAITING_INTERVAL)
+	{
+		if (run->now >= e->deadline)
+		{
+			set_found(run, true);
+			result = WAKE_RESUMES;
+		}
+	}
+	else if (e->waiting == WAITING_MOMENT)
+		result = wake_moment(run, ins);
+	else if (e->waiting == WAITING_CONDITION)
+		result = wake_condition(run, ins, at, timer);
+	if (run->watchdog > 0)
+		wf_watchdog_stop();
+	error_context_stack = callback.previous;
+	return result;
+}

@@ -1,0 +1,391 @@
+/*
+ * item.c -- doing one item: a change, an entry, a wake, a timer, a command.
+ *
+ * Called by batch.c, inside its transaction, in the item's memory context.
+ * Consuming the item (deleting its event, timer or parked row) and its effects
+ * commit together.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "compat.h"
+#include "history.h"
+#include "item.h"
+#include "key.h"
+#include "ledger.h"
+#include "rekey.h"
+#include "rule.h"
+#include "settings.h"
+#include "start.h"
+#include "wait.h"
+
+/* --- changes --- */
+
+/* Is the row gone at the end of the group? */
+static bool
+row_dies(const EventGroup *group)
+{
+	return group->events[group->nevents - 1].kind == EVENT_DELETE;
+}
+
+/* Does the group say anything to enrollments that exist?  Start rules don't. */
+static bool
+concerns_enrollments(const EventGroup *group)
+{
+	int			i;
+	int			j;
+
+	if (row_dies(group))
+		return true;
+	for (i = 0; i < group->nevents; i++)
+	{
+		if (group->events[i].old_key)
+			return true;
+		for (j = 0; j < group->events[i].nhits; j++)
+		{
+			Rule	   *rule = wf_start_rule(HIT_RULE(group->events[i].hits[j]));
+
+			if (rule && rule->clause == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Keys were updated: what is kept under the old key follows. */
+static void
+follow_keys(Engine *engine, const EventGroup *group)
+{
+	int			i;
+
+	for (i = 0; i < group->nevents; i++)
+		if (group->events[i].old_key)
+			wf_rekey(engine->owner, group->events[i].source,
+					 group->events[i].old_key, group->events[i].key);
+}
+
+/* An enrollment that holds the changed row wakes, or ends with its subject. */
+static void
+wake_holder(Engine *engine, int64 id, const Event *last, const char *lookup, const ItemOptions *options)
+{
+	bool		deleted = false;
+
+	if (last->kind == EVENT_DELETE)
+	{
+		Enrollment *e = wf_enrollment_load(id);
+
+		if (e == NULL || e->owner != engine->owner)
+			return;
+		deleted = e->source == last->source && e->key && strcmp(e->key, lookup) == 0;
+	}
+	wf_wake(id, WAKE_BY_CHANGE, last->at, 0, deleted, options);
+}
+
+/* Enrollments that hold the row. */
+static List *
+holders(const EventGroup *group, char **lookup)
+{
+	const Event *last = &group->events[group->nevents - 1];
+
+	if (last->key == NULL || !concerns_enrollments(group))
+		return NIL;
+	*lookup = wf_key_lookup(last->key);
+	return wf_enrollments_of_row(last->source, *lookup);
+}
+
+/* A change of a row: first those inside, then those who enter. */
+static void
+run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
+{
+	const Event *last = &group->events[group->nevents - 1];
+	char	   *lookup = NULL;
+	List	   *ids;
+	ListCell   *lc;
+
+	follow_keys(engine, group);
+	ids = holders(group, &lookup);
+	foreach(lc, ids)
+	{
+		wake_holder(engine, *(int64 *) lfirst(lc), last, lookup, options);
+		CommandCounterIncrement();
+	}
+	foreach(lc, wf_start_fired(group))
+	{
+		Fired	   *fired = lfirst(lc);
+		Event		event = wf_start_derived(fired, group);
+
+		if (fired->rule->owner == engine->owner)
+			wf_start_rule_run(&event, fired->rule, false, options);
+		CommandCounterIncrement();
+	}
+}
+
+/*
+ * A change that failed as a whole is taken apart: each rule and each wake
+ * becomes an event of its own, so that only the culprit fails again.
+ */
+static void
+take_apart(Engine *engine, const EventGroup *group, const ItemOptions *options)
+{
+	const Event *last = &group->events[group->nevents - 1];
+	char	   *lookup = NULL;
+	List	   *ids;
+	ListCell   *lc;
+
+	follow_keys(engine, group);
+	ids = holders(group, &lookup);
+	foreach(lc, ids)
+	{
+		Event		wake = *last;
+
+		if (last->kind == EVENT_DELETE)
+		{
+			wake_holder(engine, *(int64 *) lfirst(lc), last, lookup, options);
+			continue;
+		}
+		wake.kind = EVENT_WAKE;
+		wake.target = *(int64 *) lfirst(lc);
+		wake.nhits = 0;
+		wake.prints = NULL;
+		wake.old = wake.new = NULL;
+		wf_event_append(&wake);
+	}
+	foreach(lc, wf_start_fired(group))
+	{
+		Event		event = wf_start_derived(lfirst(lc), group);
+
+		wf_event_append(&event);
+	}
+}
+
+/* --- commands --- */
+
+static char *
+field_of(Jsonb *args, const char *name)
+{
+	JsonbValue	key;
+	JsonbValue *value;
+
+	if (args == NULL)
+		return NULL;
+	key.type = jbvString;
+	key.val.string.val = unconstify(char *, name);
+	key.val.string.len = strlen(name);
+	value = findJsonbValueFromContainer(&args->root, JB_FOBJECT, &key);
+	if (value == NULL || value->type == jbvNull)
+		return NULL;
+	if (value->type == jbvNumeric)
+		return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
+/* unenroll with a subject instead of an id. */
+static void
+unenroll_subject(Engine *engine, const Event *event, int workflow, const char *reason, TimestampTz now)
+{
+	ListCell   *lc;
+	char	   *lookup;
+
+	if (event->key == NULL)
+		return;
+	lookup = wf_key_lookup(event->key);
+	foreach(lc, wf_enrollments_of_row(event->source, lookup))
+	{
+		Enrollment *e = wf_enrollment_load(*(int64 *) lfirst(lc));
+
+		if (e && e->owner == engine->owner && e->workflow == workflow &&
+			e->source == event->source && strcmp(e->key, lookup) == 0)
+			wf_end(e, now, reason);
+	}
+}
+
+static void
+run_command(Engine *engine, const Event *event, const ItemOptions *options)
+{
+	char	   *command = field_of(event->args, "command");
+	char	   *reason = field_of(event->args, "reason");
+	char	   *workflow = field_of(event->args, "workflow");
+
+	if (command == NULL)
+		return;
+	if (strcmp(command, "unenroll") != 0)
+	{
+		wf_wake(event->target, WAKE_BY_COMMAND, options->now, 0, false, options);
+		return;
+	}
+	if (event->target != 0)
+	{
+		Enrollment *e = wf_enrollment_load(event->target);
+
+		if (e && e->owner == engine->owner)
+			wf_end(e, options->now, reason ? reason : "manual");
+	}
+	else if (workflow)
+		unenroll_subject(engine, event, pg_strtoint32(workflow), reason ? reason : "manual", options->now);
+}
+
+/* --- dispatch --- */
+
+/* One event that stands alone: derived, by hand, wake, command. */
+static void
+run_event(Engine *engine, const Event *event, const ItemOptions *options)
+{
+	switch (event->kind)
+	{
+		case EVENT_ENTRY:
+			if (event->args == NULL)
+			{
+				Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
+
+				if (rule)
+					wf_start_rule_run(event, rule, false, options);
+				break;
+			}
+			/* FALLTHROUGH */
+		case EVENT_HAND:
+			wf_start_entry(event, options);
+			break;
+		case EVENT_WAKE:
+			wf_wake(event->target, WAKE_BY_CHANGE, event->at, 0, false, options);
+			break;
+		case EVENT_COMMAND:
+			run_command(engine, event, options);
+			break;
+		default:
+			elog(WARNING, "unknown kind of event \"%c\"", event->kind);
+	}
+}
+
+static bool
+is_change(const EventGroup *group)
+{
+	return group->events[0].kind == EVENT_INSERT || group->events[0].kind == EVENT_UPDATE ||
+		group->events[0].kind == EVENT_DELETE;
+}
+
+/* Does the item and consumes it. */
+void
+wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
+{
+	switch ((ItemKind) item->key.kind)
+	{
+		case ITEM_GROUP:
+			wf_event_consume(engine->reader, item->group);
+			if (is_change(item->group))
+				run_change(engine, item->group, options);
+			else
+				run_event(engine, &item->group->events[0], options);
+			break;
+		case ITEM_PARKED:
+			wf_parked_delete(item->parked);
+			run_event(engine, &item->parked->event, options);
+			break;
+		case ITEM_TIMER:
+			if (wf_timer_consume(&item->timer))
+				wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
+						false, options);
+			break;
+		case ITEM_SWEEP:
+			wf_wake(item->timer.enrollment, WAKE_BY_SWEEP, options->now, 0, false, options);
+			break;
+	}
+}
+
+/* --- after a failure --- */
+
+/* An event that stands alone has failed: taken apart once more, or recorded. */
+static void
+settle_event(Engine *engine, const Event *event, const ItemOptions *options)
+{
+	if (event->kind == EVENT_ENTRY && event->args == NULL)
+	{
+		Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
+
+		if (rule)
+			wf_start_rule_run(event, rule, true, options);
+		return;
+	}
+	run_event(engine, event, options);
+}
+
+/* Settles a failed item; see item.h. */
+void
+wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, const ItemOptions *options)
+{
+	ItemOptions with = *options;
+
+	with.failure = unconstify(Failure *, failure);
+	switch ((ItemKind) item->key.kind)
+	{
+		case ITEM_GROUP:
+			wf_event_consume(engine->reader, item->group);
+			if (is_change(item->group))
+				take_apart(engine, item->group, options);
+			else
+				settle_event(engine, &item->group->events[0], &with);
+			break;
+		case ITEM_PARKED:
+			wf_parked_delete(item->parked);
+			settle_event(engine, &item->parked->event, &with);
+			break;
+		case ITEM_TIMER:
+			if (wf_timer_consume(&item->timer))
+				wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
+						false, &with);
+			break;
+		case ITEM_SWEEP:
+			wf_wake(item->timer.enrollment, WAKE_BY_SWEEP, options->now, 0, false, &with);
+			break;
+	}
+}
+
+/* The last attempt is over: the event ends here, with a line in the history. */
+static void
+give_up(Engine *engine, const Event *event, const Failure *failure, TimestampTz now)
+{
+	Rule	   *rule = event->kind == EVENT_ENTRY ? wf_start_rule(HIT_RULE(event->hits[0])) : NULL;
+	int			workflow = rule ? rule->workflow : (event->nhits > 0 ? HIT_RULE(event->hits[0]) : 0);
+
+	wf_history_refused(engine->owner, workflow, rule ? rule->version : 0,
+					   event->kind == EVENT_HAND ? event->target : 0,
+					   event->source, event->key, now, "entry_failed", failure->error);
+	if (event->kind == EVENT_HAND)
+		wf_call_close(event->target);
+}
+
+/* Puts an event aside; see item.h. */
+void
+wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, TimestampTz now)
+{
+	Parked		parked;
+	int			attempt = 0;
+
+	memset(&parked, 0, sizeof(parked));
+	if (item->key.kind == ITEM_GROUP)
+	{
+		parked.event = item->group->events[0];
+		wf_event_consume(engine->reader, item->group);
+	}
+	else if (item->key.kind == ITEM_PARKED)
+	{
+		parked.event = item->parked->event;
+		attempt = item->parked->attempt;
+		wf_parked_delete(item->parked);
+	}
+	else
+		return;
+	if (failure->kind == FAILURE_ERROR && ++attempt >= wf_max_attempts)
+	{
+		give_up(engine, &parked.event, failure, now);
+		return;
+	}
+	parked.attempt = attempt;
+	parked.retry_at = wf_retry_at(now, failure->kind == FAILURE_ERROR ? attempt : failure->conflicts,
+								  failure->kind);
+	parked.reason = failure->kind == FAILURE_ERROR ? "error" : "locked";
+	parked.error = failure->error;
+	wf_parked_insert(&parked);
+}

@@ -1,0 +1,23 @@
+/*
+ * item.h -- doing one item: a change, an entry, a wake, a timer, a command.
+ */
+#ifndef WF_ITEM_H
+#define WF_ITEM_H
+
+#include "engine.h"
+#include "enroll.h"
+#include "resume.h"
+
+/* Does the item and consumes it, in the batch's transaction. */
+extern void wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options);
+
+/*
+ * The item failed while it ran alone.  In a new transaction: a change becomes
+ * one event per rule and enrollment, an entry or a wake records the failure.
+ */
+extern void wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, const ItemOptions *options);
+
+/* Even that failed: the event is put aside and tried again later. */
+extern void wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, TimestampTz now);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * ledger.h -- automation.ledger: who entered what, how often, and the last refusal.
+ */
+#ifndef WF_LEDGER_H
+#define WF_LEDGER_H
+
+#include "access/htup.h"
+#include "datatype/timestamp.h"
+
+typedef struct LedgerEntry
+{
+	int			workflow;
+	char	   *entry_key;				/* look-up form */
+	int			entries;
+	TimestampTz first_at;				/* 0 = never */
+	TimestampTz last_at;
+	int			refusals;
+	char	   *reason;
+	int			caused;
+	TimestampTz caused_since;
+	bool		stored;
+	HeapTuple	tuple;
+} LedgerEntry;
+
+/* Never NULL: an unknown key gives an empty, unstored entry. */
+extern LedgerEntry *wf_ledger_load(int workflow, const char *entry_key);
+extern void wf_ledger_save(LedgerEntry *entry);
+/* Removes a stored entry. */
+extern void wf_ledger_delete(LedgerEntry *entry);
+
+#endif

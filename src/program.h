@@ -1,0 +1,92 @@
+/*
+ * program.h -- a version of a workflow as flat instructions.
+ *
+ * Never stored: parsed anew from the source of the version.  Cached in the
+ * process, dropped when the function, a type or a privilege it depends on
+ * changed; a pointer is valid until the end of the batch.
+ */
+#ifndef WF_PROGRAM_H
+#define WF_PROGRAM_H
+
+#include "expr.h"
+
+typedef enum
+{
+	OP_SQL,
+	OP_ASSIGN,
+	OP_WAIT_FOR,
+	OP_WAIT_UNTIL,
+	OP_JUMP,							/* end of a branch */
+	OP_JUMP_UNLESS,						/* condition of IF, ELSIF */
+	OP_GOTO,
+	OP_EXIT,
+	OP_END
+} OpCode;
+
+typedef struct Instruction
+{
+	OpCode		op;
+	Statement  *stmt;					/* NULL: OP_END */
+	int			target;					/* of jumps and GO TO */
+	Expression *expr;
+	Expression *timeout;
+	Expression *per;					/* GO TO .. PER */
+	SqlPlan    *sql;
+	int			nvars;					/* INTO targets */
+	int		   *vars;
+	bool		backward;				/* GO TO */
+} Instruction;
+
+/* AFTER clause: how an event becomes arguments. */
+typedef struct Start
+{
+	Clause	   *clause;
+	Scope		scope;
+	Expression *when;					/* whole WHEN, or NULL */
+	SqlPlan    *query;					/* FOR, or NULL: the changed row */
+	bool		has_from;
+	bool		has_to;
+	Oid			relation;
+} Start;
+
+typedef struct Program
+{
+	MemoryContext context;
+	int			workflow;
+	int			version;
+	int			owner;
+	int			author;
+	char	   *path;
+	Signature  *sig;
+	const char *body;					/* of this version, not necessarily the function's current one */
+	Workflow   *tree;
+	int			nvars;
+	Variable   *vars;
+	Scope		scope;					/* arguments and variables */
+	int			ncode;
+	Instruction *code;
+	int		   *pc_of;					/* by ordinal; 0 unused */
+	Expression **inits;					/* by variable, NULL = none */
+	int			nstarts;
+	Start	   *starts;					/* by clause ordinal - 1 */
+	EnrollPolicy policy;
+	Expression *again_after;
+	int			nper;
+	Expression **per;					/* NULL entry: row argument per_arg[i] */
+	int		   *per_arg;
+	int			nexits;
+	Expression **exits;
+	Expression *time_zone;
+} Program;
+
+/* Builds or finds it; ERROR if the version can't be parsed any more.  Must
+ * run as the owner. */
+extern Program *wf_program_get(int workflow, int version);
+
+/* Between batches: drops what an invalidation made stale. */
+extern void wf_program_new_batch(void);
+
+/* Statement text and line for messages. */
+extern int	wf_program_line(const Program *program, int ordinal);
+
+#endif

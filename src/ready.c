@@ -1,0 +1,153 @@
+/*
+ * ready.c -- may a version of a workflow run now, for this owner?
+ *
+ * Called once per item by enroll.c and resume.c; the verdict is kept for the
+ * batch.  Rights are looked up anew in each batch, because nothing tells us of
+ * a REVOKE.  A verdict never raises an ERROR: what can't be parsed any more is
+ * held, not failed.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "compat.h"
+#include "owner.h"
+#include "ready.h"
+
+typedef struct VerdictKey
+{
+	int			workflow;
+	int			version;
+} VerdictKey;
+
+typedef struct Verdict
+{
+	VerdictKey	key;
+	Program    *program;
+	WorkflowRow *row;
+	const char *reason;
+} Verdict;
+
+static HTAB *verdicts = NULL;
+static MemoryContext verdict_context = NULL;
+
+/* Forgets the verdicts of the last batch. */
+void
+wf_ready_new_batch(void)
+{
+	verdicts = NULL;
+	if (verdict_context == NULL)
+		verdict_context = AllocSetContextCreate(TopMemoryContext, "automation verdicts",
+												ALLOCSET_SMALL_SIZES);
+	else
+		MemoryContextReset(verdict_context);
+}
+
+/* TRIGGER and SELECT on every table whose changes it sees, USAGE on the language. */
+static bool
+has_rights(const Program *program)
+{
+	Oid			user = GetUserId();
+	int			i;
+
+	if (wf_compat_language_aclcheck(wf_language_oid(), user, ACL_USAGE) != ACLCHECK_OK)
+		return false;
+	for (i = 0; i < program->nstarts; i++)
+		if (pg_class_aclmask(program->starts[i].relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) !=
+			(ACL_TRIGGER | ACL_SELECT))
+			return false;
+	return true;
+}
+
+/*
+ * Builds the program in a subtransaction: a body that does not fit the catalog
+ * any more must not spoil the batch.
+ */
+static Program *
+try_program(int workflow, int version)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Program    *program = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		program = wf_program_get(workflow, version);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		program = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return program;
+}
+
+static void
+judge(Verdict *verdict)
+{
+	verdict->row = wf_workflow_load(verdict->key.workflow);
+	if (verdict->row == NULL)
+		verdict->reason = "workflow_gone";
+	else if (verdict->row->hold)
+		verdict->reason = verdict->row->hold;
+	else if (superuser())
+		verdict->reason = "owner_is_superuser";
+	else if (wf_owner_role(verdict->row->owner) != GetUserId())
+		verdict->reason = "owner_changed";
+	else if ((verdict->program = try_program(verdict->key.workflow, verdict->key.version)) == NULL)
+		verdict->reason = "definition_invalid";
+	else if (verdict->program->author != verdict->row->owner)
+		verdict->reason = "owner_changed";
+	else if (!has_rights(verdict->program))
+		verdict->reason = "not_permitted";
+}
+
+/* Looks a verdict up or makes it; see ready.h. */
+Program *
+wf_ready(int workflow, int version, WorkflowRow **row, const char **reason)
+{
+	VerdictKey	key = {workflow, version};
+	Verdict    *verdict;
+	bool		found;
+
+	if (verdicts == NULL)
+	{
+		HASHCTL		ctl;
+
+		if (verdict_context == NULL)
+			wf_ready_new_batch();
+		ctl.keysize = sizeof(VerdictKey);
+		ctl.entrysize = sizeof(Verdict);
+		ctl.hcxt = verdict_context;
+		verdicts = hash_create("automation verdicts", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	verdict = hash_search(verdicts, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		MemoryContext old = MemoryContextSwitchTo(verdict_context);
+
+		verdict->program = NULL;
+		verdict->row = NULL;
+		verdict->reason = NULL;
+		judge(verdict);
+		MemoryContextSwitchTo(old);
+	}
+	*row = verdict->row;
+	*reason = verdict->reason;
+	return verdict->reason ? NULL : verdict->program;
+}

@@ -1,0 +1,255 @@
+/*
+ * reconcile.c -- bringing the engine's tables into line with the catalog.
+ *
+ * Called by the coordinator at its start, by CALL automation.reconcile() and
+ * arm(), and after an extension's script.  Needed because event triggers can
+ * be disabled, don't see everything (REASSIGN OWNED, single-user mode,
+ * pg_upgrade), and are silent during a restore.  Each function and each table
+ * is a subtransaction of its own: one that can't be put right does not keep
+ * the others.  Definitions are checked as their owners; nothing else here runs
+ * or reads user text.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "board.h"
+#include "compat.h"
+#include "enginesql.h"
+#include "owner.h"
+#include "register.h"
+#include "store.h"
+
+#define ENGINE_ARMED	2
+
+/* How long arming waits for a table when the session does not say. */
+#define LOCK_PATIENCE	"2s"
+
+PG_FUNCTION_INFO_V1(wf_reconcile_sql);
+PG_FUNCTION_INFO_V1(wf_arm_sql);
+PG_FUNCTION_INFO_V1(wf_announce);
+
+bool
+wf_engine_armed(void)
+{
+	Relation	rel = wf_store_open("engine", AccessShareLock);
+	SysScanDesc scan = wf_store_scan(rel, NULL, wf_store_snapshot(), 0, NULL);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		isnull;
+	bool		armed = false;
+
+	if (HeapTupleIsValid(tuple))
+		armed = DatumGetBool(heap_getattr(tuple, ENGINE_ARMED, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return armed;
+}
+
+/* --- functions --- */
+
+/* Is there nothing to do for this function?  Workflows on hold for a mistake
+ * are looked at again. */
+static bool
+is_settled(const Routine *routine)
+{
+	return wf_engine_sql("SELECT FROM automation.workflow w, automation.workflow_version v, automation.owner o,"
+						 " pg_catalog.pg_proc p WHERE w.signature = $1 AND w.routine = $2 AND p.oid = $2"
+						 " AND v.workflow = w.id AND v.version = w.version AND o.id = w.owner"
+						 " AND o.role::oid = p.proowner AND (w.hold = 'owner_changed' OR v.source = p.prosrc"
+						 " AND (w.hold IS NULL OR w.hold NOT IN ('definition_invalid', 'function_missing')))",
+						 "to", routine->signature, routine->function) > 0;
+}
+
+static void
+reconcile_function(void *arg)
+{
+	wf_register(((Routine *) arg)->function, REGISTER_RECONCILED);
+}
+
+static void
+reconcile_functions(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_register_routines())
+	{
+		Routine    *routine = lfirst(cell);
+
+		if (!is_settled(routine))
+			(void) wf_guarded(psprintf("register workflow %s", routine->signature), reconcile_function, routine);
+	}
+}
+
+/* Rows whose function went unseen. */
+static void
+hold_orphans(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_workflow_all())
+	{
+		WorkflowRow *row = lfirst(cell);
+
+		if (row->hold == NULL && (!OidIsValid(wf_routine_owner(row->routine)) ||
+								  strcmp(wf_routine_signature(row->routine), row->signature) != 0))
+			wf_register_hold(row, "function_missing", "its function was dropped unseen, or not restored");
+	}
+}
+
+static void
+bind_function(void *arg)
+{
+	Signature  *sig = wf_signature_load(((Routine *) arg)->function);
+
+	if (sig != NULL)
+		(void) wf_register_bind(sig);
+}
+
+void
+wf_reconcile_bindings(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_register_routines())
+	{
+		Routine    *routine = lfirst(cell);
+
+		(void) wf_guarded(psprintf("bind workflow %s", routine->signature), bind_function, routine);
+	}
+}
+
+/* --- tables --- */
+
+static void
+forget_lost_tables(void)
+{
+	List	   *lost = wf_engine_ids("SELECT s.relation::oid::bigint FROM automation.source s"
+									 " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = s.relation)", "");
+	ListCell   *cell;
+
+	foreach(cell, lost)
+		wf_unregister_table((Oid) *(int64 *) lfirst(cell));
+}
+
+/* Tables that have rules but no capture trigger, or the other way round. */
+static void
+arm_tables(void)
+{
+	List	   *ids = wf_engine_ids("SELECT s.relation::oid::bigint FROM automation.source s WHERE"
+									" EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id AND r.armed) <>"
+									" EXISTS (SELECT FROM pg_catalog.pg_trigger t, pg_catalog.pg_proc p"
+									" WHERE t.tgrelid = s.relation AND p.oid = t.tgfoid AND p.proname = 'capture'"
+									" AND p.pronamespace = $1)", "o", wf_store_namespace());
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	foreach(cell, ids)
+		relations = lappend_oid(relations, (Oid) *(int64 *) lfirst(cell));
+	wf_arm_relations(relations, true);
+}
+
+static void
+reconcile(void)
+{
+	reconcile_functions();
+	hold_orphans();
+	forget_lost_tables();
+	arm_tables();
+}
+
+void
+wf_reconcile(bool force)
+{
+	int			level;
+
+	if (!wf_store_present())
+		return;
+	if (!force && !wf_engine_armed())
+	{
+		ereport(LOG,
+				(errmsg("automation is disarmed in database \"%s\": no workflow runs", get_database_name(MyDatabaseId)),
+				 errhint("After a restore is complete, a superuser runs CALL automation.arm() there.")));
+		return;
+	}
+	level = NewGUCNestLevel();
+	if (LockTimeout == 0)
+		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	reconcile();
+	AtEOXact_GUC(false, level);
+}
+
+/* ----------------------------------------------------------------
+ * SQL
+ * ----------------------------------------------------------------
+ */
+
+/* What to tell the workers when the transaction under way has committed. */
+static bool announce_at_commit = false;
+static bool wake_at_commit = false;
+
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && announce_at_commit)
+		wf_board_announce();
+	if (event == XACT_EVENT_COMMIT && wake_at_commit)
+		wf_board_wake_all();
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		announce_at_commit = wake_at_commit = false;
+}
+
+static void
+watch_transaction(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(transaction_ended, NULL);
+	registered = true;
+}
+
+static void
+require_superuser(const char *what)
+{
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to %s", what)));
+}
+
+Datum
+wf_reconcile_sql(PG_FUNCTION_ARGS)
+{
+	require_superuser("reconcile workflows");
+	wf_reconcile(true);
+	PG_RETURN_VOID();
+}
+
+Datum
+wf_arm_sql(PG_FUNCTION_ARGS)
+{
+	require_superuser("arm the engine");
+	wf_reconcile(true);
+	wf_engine_sql("UPDATE automation.engine SET armed = true WHERE NOT armed", "");
+	watch_transaction();
+	announce_at_commit = wake_at_commit = true;
+	PG_RETURN_VOID();
+}
+
+/* Last line of the extension's script: the launcher starts a coordinator. */
+Datum
+wf_announce(PG_FUNCTION_ARGS)
+{
+	watch_transaction();
+	announce_at_commit = true;
+	PG_RETURN_VOID();
+}

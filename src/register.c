@@ -1,0 +1,533 @@
+/*
+ * register.c -- from a function of LANGUAGE workflow to its row, versions and
+ * rules.
+ *
+ * Called by ddl.c (CREATE and ALTER FUNCTION, as the user who runs it) and by
+ * reconcile.c.  A workflow's identity is its signature's text, not an OID: the
+ * text survives dump, restore and pg_upgrade.  A row is bound to a function
+ * only if the function still belongs to the recorded owner; so nobody inherits
+ * enrollments by creating a signature that another role once had.
+ *
+ * Everything is written in the caller's transaction.  Locks: the watched
+ * tables' (wf_rules_arm), and rows of automation.workflow.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "check.h"
+#include "clock.h"
+#include "compat.h"
+#include "enginesql.h"
+#include "owner.h"
+#include "parked.h"
+#include "register.h"
+#include "rule.h"
+#include "store.h"
+
+/* --- binding --- */
+
+List *
+wf_register_routines(void)
+{
+	List	   *functions = wf_engine_ids("SELECT oid::bigint FROM pg_catalog.pg_proc WHERE prolang = $1 ORDER BY oid",
+										  "o", wf_language_oid());
+	List	   *routines = NIL;
+	ListCell   *cell;
+
+	foreach(cell, functions)
+	{
+		Routine    *routine = palloc(sizeof(Routine));
+
+		routine->function = (Oid) *(int64 *) lfirst(cell);
+		routine->signature = wf_routine_signature(routine->function);
+		if (routine->signature != NULL)
+			routines = lappend(routines, routine);
+	}
+	return routines;
+}
+
+/* Is there a function of our language with this signature? */
+static bool
+signature_exists(const char *signature)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_register_routines())
+	{
+		if (strcmp(((Routine *) lfirst(cell))->signature, signature) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* First row of a query for ids of automation.workflow. */
+static WorkflowRow *
+first_row(List *ids)
+{
+	return ids == NIL ? NULL : wf_workflow_stored((int) *(int64 *) linitial(ids));
+}
+
+static WorkflowRow *
+row_of_signature(const char *signature)
+{
+	return first_row(wf_engine_ids("SELECT id::bigint FROM automation.workflow WHERE signature = $1", "t", signature));
+}
+
+static WorkflowRow *
+row_of_routine(Oid function)
+{
+	return first_row(wf_engine_ids("SELECT id::bigint FROM automation.workflow WHERE routine = $1 ORDER BY id",
+								   "o", function));
+}
+
+/*
+ * Another role has a function of this signature now: the old workflow keeps
+ * its enrollments under a text that no function can have, and stands still.
+ */
+static void
+displace(WorkflowRow *row)
+{
+	List	   *watched = wf_watched_relations(row->id, true);
+
+	wf_engine_sql("UPDATE automation.workflow SET signature = pg_catalog.format('%s #%s', signature, id), routine = 0,"
+				  " hold = 'owner_changed', hold_detail = 'another role created a function of this signature'"
+				  " WHERE id = $1", "i", row->id);
+	wf_rules_disarm(row->id, true);
+	wf_arm_relations(watched, true);
+}
+
+static void
+set_routine(WorkflowRow *row, Oid function)
+{
+	wf_engine_sql("UPDATE automation.workflow SET routine = $2 WHERE id = $1", "io", row->id, function);
+	row->routine = function;
+}
+
+static void
+set_signature(WorkflowRow *row, char *signature)
+{
+	WorkflowRow *other = row_of_signature(signature);
+
+	if (other != NULL && other->id != row->id)
+		displace(other);
+	wf_engine_sql("UPDATE automation.workflow SET signature = $2 WHERE id = $1", "it", row->id, signature);
+	row->signature = signature;
+}
+
+WorkflowRow *
+wf_register_bind(const Signature *sig)
+{
+	char	   *text = wf_routine_signature(sig->function);
+	WorkflowRow *row = row_of_signature(text);
+
+	if (row != NULL)
+	{
+		if (row->routine == sig->function)
+			return row;
+		if (wf_owner_role(row->owner) == sig->owner)
+		{
+			set_routine(row, sig->function);
+			return row;
+		}
+		displace(row);
+	}
+	row = row_of_routine(sig->function);
+	if (row == NULL || wf_owner_role(row->owner) != sig->owner || signature_exists(row->signature))
+		return NULL;
+	set_signature(row, text);
+	return row;
+}
+
+void
+wf_register_renamed(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_workflow_all())
+	{
+		WorkflowRow *row = lfirst(cell);
+		char	   *text;
+
+		if (!OidIsValid(wf_routine_owner(row->routine)))
+			continue;
+		text = wf_routine_signature(row->routine);
+		if (text != NULL && strcmp(text, row->signature) != 0 && !signature_exists(row->signature))
+			set_signature(row, text);
+	}
+}
+
+/* --- holds --- */
+
+/* Processes keep programs by the function's catalog row: tell them that it
+ * changed, though only our tables did. */
+static void
+invalidate(Oid function)
+{
+	HeapTuple	tuple = SearchSysCacheCopy1(PROCOID, ObjectIdGetDatum(function));
+	Relation	rel;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	rel = table_open(ProcedureRelationId, AccessShareLock);
+	CacheInvalidateHeapTuple(rel, tuple, NULL);
+	CommandEndInvalidationMessages();	/* a subtransaction may come next */
+	table_close(rel, AccessShareLock);
+	heap_freetuple(tuple);
+}
+
+void
+wf_register_hold(WorkflowRow *row, const char *hold, const char *detail)
+{
+	wf_engine_sql("UPDATE automation.workflow SET hold = $2, hold_detail = $3 WHERE id = $1"
+				  " AND (hold, hold_detail) IS DISTINCT FROM ($2, $3)", "itt", row->id, hold, detail);
+	invalidate(row->routine);
+	row->hold = hold == NULL ? NULL : pstrdup(hold);
+	row->hold_detail = detail == NULL ? NULL : pstrdup(detail);
+}
+
+void
+wf_register_release(WorkflowRow *row, const char *reason, bool all)
+{
+	List	   *held;
+	ListCell   *cell;
+
+	wf_register_hold(row, NULL, NULL);
+	held = wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1"
+						 " AND ($3 OR state = 'held' AND reason = $2) ORDER BY id", "itb", row->id, reason, all);
+	foreach(cell, held)
+		wf_command_append(row, "release", reason, *(int64 *) lfirst(cell), 0, NULL);
+	if (held == NIL)
+		wf_command_append(row, "release", reason, 0, 0, NULL);
+	wf_parked_release(row->id, wf_clock_now());
+}
+
+/* --- owners --- */
+
+/* Versions of another author with somebody in them, or the current one. */
+static bool
+runs_foreign_versions(const WorkflowRow *row)
+{
+	return wf_engine_sql("SELECT FROM automation.workflow_version v WHERE v.workflow = $1 AND v.author <> $2"
+						 " AND (v.version = $3 OR EXISTS (SELECT FROM automation.enrollment e"
+						 " WHERE e.workflow = $1 AND e.version = v.version)) LIMIT 1",
+						 "iii", row->id, row->owner, row->version) > 0;
+}
+
+/* Rows by which the executors find their work. */
+static void
+move_rows(int workflow, int owner)
+{
+	wf_engine_sql("UPDATE automation.timer t SET owner = $2 FROM automation.enrollment e WHERE e.workflow = $1"
+				  " AND t.owner = e.owner AND t.at = e.wake_at AND t.enrollment = e.id", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.wait w SET owner = $2 FROM automation.enrollment e WHERE e.workflow = $1"
+				  " AND w.owner = e.owner AND w.enrollment = e.id", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.parked p SET owner = $2 FROM automation.enrollment e WHERE e.workflow = $1"
+				  " AND p.owner = e.owner AND p.target = e.id", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.parked SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.workflow SET owner = $2 WHERE id = $1", "ii", workflow, owner);
+}
+
+/*
+ * Whoever owns the function now did not write the versions that are running:
+ * they stand still until he has seen and accepted them.
+ */
+void
+wf_register_owner(WorkflowRow *row, Oid role)
+{
+	int			owner = wf_owner_id(role, true);
+
+	move_rows(row->id, owner);
+	row->owner = owner;
+	if (runs_foreign_versions(row))
+		wf_register_hold(row, "owner_changed", "versions of another author: automation.accept_versions() lets them run");
+	else if (row->hold != NULL && strcmp(row->hold, "owner_changed") == 0)
+		wf_register_release(row, "owner_changed", true);
+	wf_arm_relations(wf_watched_relations(row->id, true), true);
+	invalidate(row->routine);
+}
+
+/* --- new workflows and versions --- */
+
+typedef struct StoredVersion
+{
+	int			author;
+	char	   *source;
+	char	   *path;
+} StoredVersion;
+
+/* Current version; NULL if its row is missing. */
+static StoredVersion *
+load_version(const WorkflowRow *row)
+{
+	List	   *texts = wf_engine_texts("SELECT pg_catalog.unnest(ARRAY[author::text, source, path])"
+										" FROM automation.workflow_version WHERE workflow = $1 AND version = $2",
+										"ii", row->id, row->version);
+	StoredVersion *version;
+
+	if (texts == NIL)
+		return NULL;
+	version = palloc(sizeof(StoredVersion));
+	version->author = pg_strtoint32(linitial(texts));
+	version->source = lsecond(texts);
+	version->path = lthird(texts);
+	return version;
+}
+
+static void
+insert_version(const WorkflowRow *row, const char *source, const char *path)
+{
+	Relation	rel = wf_store_open("workflow_version", RowExclusiveLock);
+	bool		nulls[6] = {0};
+	Datum		values[6] = {
+		Int32GetDatum(row->id),
+		Int32GetDatum(row->version),
+		Int32GetDatum(row->owner),
+		CStringGetTextDatum(source),
+		CStringGetTextDatum(path),
+		TimestampTzGetDatum(wf_clock_now())
+	};
+
+	wf_store_insert(rel, values, nulls, NULL);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+static WorkflowRow *
+insert_workflow(const Signature *sig)
+{
+	Relation	rel = wf_store_open("workflow", RowExclusiveLock);
+	WorkflowRow *row = palloc0(sizeof(WorkflowRow));
+	bool		nulls[9] = {0};
+	Datum		values[9];
+
+	row->id = (int) wf_store_nextval("workflow_seq");
+	row->signature = wf_routine_signature(sig->function);
+	row->routine = sig->function;
+	row->owner = wf_owner_id(sig->owner, true);
+	row->entry = "open";
+	values[0] = Int32GetDatum(row->id);
+	values[1] = CStringGetTextDatum(row->signature);
+	values[2] = ObjectIdGetDatum(row->routine);
+	values[3] = Int32GetDatum(row->owner);
+	values[4] = Int32GetDatum(row->version);
+	values[5] = CStringGetTextDatum(row->entry);
+	values[6] = values[7] = (Datum) 0;
+	nulls[6] = nulls[7] = true;
+	values[8] = TimestampTzGetDatum(wf_clock_now());
+	wf_store_insert(rel, values, nulls, NULL);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+	return row;
+}
+
+/* Makes the next version the current one. */
+static void
+add_version(WorkflowRow *row, const Signature *sig, const char *path)
+{
+	List	   *next = wf_engine_ids("SELECT coalesce(pg_catalog.max(version), 0)::bigint + 1"
+									 " FROM automation.workflow_version WHERE workflow = $1", "i", row->id);
+
+	row->version = (int) *(int64 *) linitial(next);
+	insert_version(row, sig->source, path);
+	wf_engine_sql("UPDATE automation.workflow SET version = $2 WHERE id = $1", "ii", row->id, row->version);
+	invalidate(sig->function);
+}
+
+static bool
+has_default_acl(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		isnull = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		(void) SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
+		ReleaseSysCache(tuple);
+	}
+	return isnull;
+}
+
+/* Enrolling by hand is for whom the owner grants it. */
+static void
+revoke_from_public(const Signature *sig)
+{
+	GrantStmt  *stmt = makeNode(GrantStmt);
+	ObjectWithArgs *function = makeNode(ObjectWithArgs);
+	AccessPriv *execute = makeNode(AccessPriv);
+	RoleSpec   *public = makeNode(RoleSpec);
+	UserScope	scope;
+
+	function->objname = list_make2(makeString(get_namespace_name(sig->nspace)), makeString(sig->name));
+	for (int i = 0; i < sig->nargs; i++)
+		function->objargs = lappend(function->objargs, makeTypeNameFromOid(sig->args[i].type, -1));
+	execute->priv_name = "execute";
+	public->roletype = ROLESPEC_PUBLIC;
+	public->location = -1;
+	stmt->is_grant = false;
+	stmt->targtype = ACL_TARGET_OBJECT;
+	stmt->objtype = OBJECT_FUNCTION;
+	stmt->objects = list_make1(function);
+	stmt->privileges = list_make1(execute);
+	stmt->grantees = list_make1(public);
+	stmt->behavior = DROP_RESTRICT;
+	wf_engine_enter(&scope);
+	ExecuteGrantStmt(stmt);
+	CommandCounterIncrement();
+	wf_engine_leave(&scope);
+}
+
+/* A function that reconcile() finds may have been restored with its rights:
+ * those somebody gave are kept. */
+static WorkflowRow *
+add_workflow(const Signature *sig, RegisterReason reason)
+{
+	WorkflowRow *row = insert_workflow(sig);
+
+	if (reason != REGISTER_RECONCILED || has_default_acl(sig->function))
+		revoke_from_public(sig);
+	return row;
+}
+
+/* --- one function --- */
+
+static bool
+sets_path(const Signature *sig)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+
+	if (sig->config == NULL)
+		return false;
+	deconstruct_array(sig->config, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i] && pg_strncasecmp(TextDatumGetCString(items[i]), "search_path=", 12) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The path a session of the owner would have: for functions that came without
+ * one, by a restore of the schema alone. */
+static char *
+owner_path(Oid owner)
+{
+	List	   *paths = wf_engine_texts("SELECT pg_catalog.substr(c, 13) FROM pg_catalog.pg_db_role_setting s,"
+										" pg_catalog.unnest(s.setconfig) c WHERE s.setrole IN ($1, 0) AND s.setdatabase IN"
+										" ($2, 0) AND c LIKE 'search\\_path=%'"
+										" ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1",
+										"oo", owner, MyDatabaseId);
+
+	return paths == NIL ? "\"$user\", public" : linitial(paths);
+}
+
+/* Path to check under; NULL = that of the session, or the function's own. */
+static const char *
+path_to_check(const Signature *sig, const StoredVersion *version, RegisterReason reason)
+{
+	if (sets_path(sig) || reason == REGISTER_CREATED)
+		return NULL;
+	if (version != NULL)
+		return version->path;
+	return reason == REGISTER_RECONCILED ? owner_path(sig->owner) : NULL;
+}
+
+static bool
+needs_version(const WorkflowRow *row, const Signature *sig, const StoredVersion *version,
+			  const char *path, RegisterReason reason)
+{
+	if (version == NULL || strcmp(version->source, sig->source) != 0)
+		return true;
+	if (reason == REGISTER_CREATED && version->author != row->owner)
+		return true;
+	return (reason == REGISTER_CREATED || sets_path(sig)) && strcmp(version->path, path) != 0;
+}
+
+/* Found wrong where nobody can be told: the workflow exists, but is held. */
+static void
+store_invalid(WorkflowRow *row, const Signature *sig, const char *path, const char *message)
+{
+	if (row == NULL)
+	{
+		row = add_workflow(sig, REGISTER_RECONCILED);
+		add_version(row, sig, path ? path : owner_path(sig->owner));
+	}
+	if (row->hold == NULL || strcmp(row->hold, "owner_changed") != 0)
+		wf_register_hold(row, "definition_invalid", message);
+}
+
+/* A definition that is right ends the holds that say otherwise. */
+static void
+release_if_held(WorkflowRow *row)
+{
+	if (row->hold == NULL)
+		return;
+	if (strcmp(row->hold, "definition_invalid") == 0 || strcmp(row->hold, "function_missing") == 0)
+		wf_register_release(row, row->hold, false);
+	else if (strcmp(row->hold, "owner_changed") == 0 && !runs_foreign_versions(row))
+		wf_register_release(row, row->hold, false);
+}
+
+static void
+store(WorkflowRow *row, const Signature *sig, const char *path, struct CheckedWorkflow *checked,
+	  RegisterReason reason)
+{
+	StoredVersion *version = row ? load_version(row) : NULL;
+
+	if (row == NULL)
+		row = add_workflow(sig, reason);
+	if (needs_version(row, sig, version, path, reason))
+		add_version(row, sig, path);
+	wf_validate_rules(row, checked);
+	release_if_held(row);
+}
+
+void
+wf_register(Oid function, RegisterReason reason)
+{
+	Signature  *sig = wf_signature_load(function);
+	WorkflowRow *row;
+	StoredVersion *version;
+	const char *stored;
+	char	   *path = NULL;
+	char	   *message = NULL;
+	struct CheckedWorkflow *checked;
+
+	if (sig == NULL)
+		return;
+	row = wf_register_bind(sig);
+	if (row != NULL && wf_owner_role(row->owner) != sig->owner)
+	{
+		wf_register_owner(row, sig->owner);
+		if (reason != REGISTER_CREATED)
+			return;
+	}
+	if (row != NULL && row->hold != NULL && strcmp(row->hold, "owner_changed") == 0 && reason != REGISTER_CREATED)
+		return;
+	version = row ? load_version(row) : NULL;
+	stored = path_to_check(sig, version, reason);
+	if (reason != REGISTER_RECONCILED)
+		checked = wf_validate(sig, stored, &path);
+	else
+		checked = wf_validate_quietly(sig, stored, &path, &message);
+	if (checked == NULL)
+		store_invalid(row, sig, stored, message);
+	else
+		store(row, sig, path, checked, reason);
+}

@@ -1,0 +1,97 @@
+/*
+ * register.h -- from functions of LANGUAGE workflow to rows of the engine, and
+ * back.  (register.c, unregister.c, validate.c, reconcile.c, ddl.c)
+ */
+#ifndef WF_REGISTER_H
+#define WF_REGISTER_H
+
+#include "commands.h"
+#include "signature.h"
+
+/* Why a function is looked at. */
+typedef enum
+{
+	REGISTER_CREATED,					/* CREATE [OR REPLACE] FUNCTION: errors are the user's */
+	REGISTER_ALTERED,					/* ALTER FUNCTION: as above, the path is kept */
+	REGISTER_RECONCILED					/* found by reconcile(): a mistake holds the workflow */
+} RegisterReason;
+
+/* A function of our language as the catalog has it. */
+typedef struct Routine
+{
+	Oid			function;
+	char	   *signature;
+} Routine;
+
+/*
+ * Runs fn(arg) in a subtransaction.  An ERROR becomes a WARNING "could not
+ * <what>" with what it said, except for a cancelled query: DDL of users never
+ * fails because of the engine.  False: it failed.
+ */
+extern bool wf_guarded(const char *what, void (*fn) (void *arg), void *arg);
+
+/* --- register.c --- */
+
+/* Registers, rebinds or updates the workflow of a function of our language. */
+extern void wf_register(Oid function, RegisterReason reason);
+/* Row that belongs to a function, its routine and signature brought up to
+ * date; NULL: the function is new. */
+extern WorkflowRow *wf_register_bind(const Signature *sig);
+/* The function belongs to another role now: ids change, the workflow is held. */
+extern void wf_register_owner(WorkflowRow *row, Oid role);
+/* All functions of our language: list of Routine *. */
+extern List *wf_register_routines(void);
+/* Rewrites signatures after a rename of anything they mention. */
+extern void wf_register_renamed(void);
+/* Sets hold and detail (NULL, NULL: none), and makes every process read the
+ * workflow again. */
+extern void wf_register_hold(WorkflowRow *row, const char *hold, const char *detail);
+/* Ends a hold and lets what it held go on.  all: every enrollment is looked
+ * at again, not only the held ones. */
+extern void wf_register_release(WorkflowRow *row, const char *reason, bool all);
+
+/* --- validate.c --- */
+
+struct CheckedWorkflow;
+
+/* Checks as the owner, under a stored path or (NULL) the session's; *path is
+ * the one to store. */
+extern struct CheckedWorkflow *wf_validate(Signature *sig, const char *stored, char **path);
+/* The same in a subtransaction; NULL: *message says what is wrong. */
+extern struct CheckedWorkflow *wf_validate_quietly(Signature *sig, const char *stored, char **path,
+												   char **message);
+/* Replaces the rules of the current version if they say anything new. */
+extern void wf_validate_rules(const WorkflowRow *row, struct CheckedWorkflow *checked);
+/* Re-checks all versions that matter, after DDL on what they use: holds or
+ * releases the workflow.  warn: emit the WARNING. */
+extern void wf_revalidate(WorkflowRow *row, bool warn);
+/* wf_revalidate for workflows that use one of the relations or of the names
+ * (by argument, or by name in the text or path); both NIL: for all. */
+extern void wf_revalidate_users(List *relations, List *names);
+
+/* --- unregister.c --- */
+
+/* Deletes a workflow and all that hangs on it, but for its history. */
+extern void wf_unregister(int id);
+/* After a table is gone: its id, rules and arguments. */
+extern void wf_unregister_table(Oid relation);
+/* Relations (OIDs) with a rule of this workflow. */
+extern List *wf_watched_relations(int workflow, bool armed_only);
+/* wf_rules_arm() for those that still exist. quietly: each in a
+ * subtransaction of its own, a failure is a WARNING. */
+extern void wf_arm_relations(List *relations, bool quietly);
+
+/* --- reconcile.c --- */
+
+/*
+ * Brings the engine's tables into line with the catalog: called by the
+ * coordinator at its start, inside a transaction, and by CALL
+ * automation.reconcile() and arm().  Does nothing while the engine is disarmed,
+ * unless forced.  Cheap when nothing is wrong.
+ */
+extern void wf_reconcile(bool force);
+/* Binds rows to functions, registers none: what a restore needs. */
+extern void wf_reconcile_bindings(void);
+extern bool wf_engine_armed(void);
+
+#endif

@@ -1,0 +1,310 @@
+/*
+ * resume.c -- what happens to an enrollment that exists: waking, retrying,
+ * failing, being held, released, ended.
+ *
+ * Called by batch.c inside a batch, as the workflow's owner.  The states and
+ * every transition are listed in src/README.md; this file makes all of them
+ * but the first (enroll.c).
+ *
+ * Where a stored enrollment stands:
+ *   waiting                      on the WAIT "statement"
+ *   retrying, held, failed
+ *     with "waiting" kept        on that WAIT: it is looked at again
+ *     statement = 0              at the very beginning
+ *     a WAIT, no "waiting"       behind that WAIT, FOUND is decided
+ *     anything else              at that statement
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "capture.h"
+#include "compat.h"
+#include "history.h"
+#include "owner.h"
+#include "ready.h"
+#include "resume.h"
+#include "settings.h"
+
+#define LOCKED_DELAY_MS 100				/* doubles up to ... */
+#define LOCKED_DELAY_MAX_MS 5000
+
+static bool decided = false;			/* the running item's wait is over */
+static bool decided_found = false;
+
+bool
+wf_resume_decided(bool *found)
+{
+	*found = decided_found;
+	return decided;
+}
+
+void
+wf_resume_reset(void)
+{
+	decided = false;
+}
+
+/* --- ends and holds --- */
+
+/* Ends it; whoever waits for it is told. */
+void
+wf_end(Enrollment *e, TimestampTz now, const char *reason)
+{
+	wf_history_write(e, now, "ended", reason, NULL);
+	wf_enrollment_end(e);
+}
+
+/* Holds it; what it waits for is kept, its timer is not. */
+void
+wf_hold(Enrollment *e, TimestampTz now, const char *reason)
+{
+	e->state = STATE_HELD;
+	e->reason = pstrdup(reason);
+	e->since = now;
+	e->wake_at = 0;
+	wf_enrollment_save(e);
+	wf_history_write(e, now, "held", reason, NULL);
+}
+
+/* --- failures --- */
+
+/* Next attempt: base * 4^(attempt - 1), +-20 %; a lock: 100 ms doubling to 5 s. */
+TimestampTz
+wf_retry_at(TimestampTz now, int attempt, FailureKind kind)
+{
+	double		ms;
+	int			shift = Min(Max(attempt - 1, 0), 12);
+
+	if (kind == FAILURE_ERROR)
+		ms = (double) wf_retry_delay * (1 << (2 * Min(shift, 10)));
+	else
+		ms = Min(LOCKED_DELAY_MS * (1 << Min(shift, 10)), LOCKED_DELAY_MAX_MS);
+	ms *= 0.8 + 0.4 * pg_prng_double(&pg_global_prng_state);
+	return now + (int64) (ms * 1000);
+}
+
+/* Stands behind its wait when that was over before the error. */
+static void
+note_position(Enrollment *e, const Failure *failure)
+{
+	if (e->state == STATE_NEW)
+	{
+		e->statement = 0;
+		e->nvars = 0;
+		e->vars = NULL;
+		return;
+	}
+	if (!failure->decided)
+		return;
+	e->found = failure->found;
+	e->waiting = WAITING_NONE;
+	e->deadline = 0;
+	e->moment = 0;
+	e->swept = false;
+	e->ties = NIL;
+	e->waits_for = NULL;
+}
+
+/* Records a failure: another attempt later, at last "failed". */
+void
+wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
+{
+	bool		counts = failure->kind == FAILURE_ERROR;
+	int			delays;
+
+	note_position(e, failure);
+	if (failure->kind == FAILURE_CRASH)
+	{
+		wf_hold(e, now, "suspected_crash");
+		return;
+	}
+	if (counts)
+		e->attempt++;
+	delays = counts ? e->attempt : failure->conflicts;
+	e->error = failure->error;
+	e->since = now;
+	if (counts && e->attempt >= wf_max_attempts)
+	{
+		e->state = STATE_FAILED;
+		e->reason = "error";
+		e->wake_at = 0;
+		wf_enrollment_save(e);
+		wf_history_write(e, now, "failed", "error", failure->error);
+		return;
+	}
+	e->state = STATE_RETRYING;
+	e->reason = counts ? "error" : "locked";
+	e->wake_at = wf_retry_at(now, delays, failure->kind);
+	wf_enrollment_save(e);
+	if (counts)
+		wf_history_write(e, now, "retrying", "error", failure->error);
+}
+
+/* --- waking --- */
+
+static Run *
+create_run(Program *program, Enrollment *e, const ItemOptions *options)
+{
+	Run		   *run = wf_run_create(program, e, options->now);
+
+	run->watchdog = options->watchdog;
+	run->terminate = options->terminate;
+	run->exits_due = program->nexits > 0;
+	wf_cause_set(e->ncause, e->cause);
+	return run;
+}
+
+static bool
+is_wait(const Instruction *ins)
+{
+	return ins->op == OP_WAIT_FOR || ins->op == OP_WAIT_UNTIL;
+}
+
+/* Goes on where it stands (see the head of the file). */
+static void
+run_on(Run *run)
+{
+	Program    *program = run->program;
+	Enrollment *e = run->e;
+	int			pc = 0;
+
+	if (e->statement > 0)
+	{
+		pc = program->pc_of[e->statement];
+		if (is_wait(&program->code[pc]))
+			pc++;
+	}
+	wf_persist(run, wf_run_from(run, pc));
+}
+
+/* Its wait is over: on behind it. */
+static void
+resume_behind(Run *run, const char *why)
+{
+	Enrollment *e = run->e;
+
+	decided = true;
+	decided_found = e->found;
+	wf_history_write(e, run->now, "resumed", why, NULL);
+	e->waiting = WAITING_NONE;
+	e->wake_at = 0;
+	e->deadline = 0;
+	e->moment = 0;
+	e->swept = false;
+	e->ties = NIL;
+	e->waits_for = NULL;
+	run_on(run);
+}
+
+/* Words for the history: what ended the wait. */
+static const char *
+why_resumed(const Enrollment *e, WakeSource source)
+{
+	if (e->waiting == WAITING_INTERVAL || (e->waiting == WAITING_MOMENT && e->found))
+		return "time";
+	return e->found ? "condition" : "timeout";
+}
+
+/* On a WAIT: decides whether it is over. */
+static void
+look_again(Run *run, WakeSource source, TimestampTz at)
+{
+	Enrollment *e = run->e;
+	const char *reason = NULL;
+	bool		stored_waiting = e->state == STATE_WAITING;
+
+	switch (wf_run_wake(run, at, source == WAKE_BY_TIMER && stored_waiting, &reason))
+	{
+		case WAKE_ENDS:
+			wf_end(e, run->now, reason);
+			break;
+		case WAKE_RESUMES:
+			resume_behind(run, why_resumed(e, source));
+			break;
+		case WAKE_STAYS:
+			if (stored_waiting && source != WAKE_BY_TIMER)
+				break;
+			/* a timer that came too early, or no longer held or retrying */
+			/* FALLTHROUGH */
+		case WAKE_MOVED:
+			if (!stored_waiting)
+			{
+				e->since = run->now;
+				wf_history_write(e, run->now, "released", NULL, NULL);
+			}
+			e->state = STATE_WAITING;
+			e->reason = NULL;
+			e->attempt = 0;
+			e->error = NULL;
+			if (e->wake_at == 0)
+				e->wake_at = (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline)) ?
+					e->moment : e->deadline;
+			wf_enrollment_save(e);
+			break;
+	}
+}
+
+/* Does this source concern an enrollment in this state at all? */
+static bool
+concerns(const Enrollment *e, WakeSource source)
+{
+	switch (e->state)
+	{
+		case STATE_WAITING:
+			return true;
+		case STATE_RETRYING:
+			return source == WAKE_BY_TIMER || source == WAKE_BY_COMMAND;
+		case STATE_HELD:
+		case STATE_FAILED:
+			return source == WAKE_BY_COMMAND;
+		default:
+			return false;
+	}
+}
+
+/* Wakes an enrollment; see resume.h. */
+void
+wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, const ItemOptions *options)
+{
+	Enrollment *e = wf_enrollment_load(id);
+	WorkflowRow *row;
+	const char *reason;
+	Program    *program;
+	Run		   *run;
+	int			level;
+
+	if (e == NULL || (source == WAKE_BY_TIMER && e->epoch != epoch))
+		return;
+	if (deleted)
+	{
+		wf_end(e, options->now, "subject_deleted");
+		return;
+	}
+	if (!concerns(e, source))
+		return;
+	if (options->failure)
+	{
+		wf_fail(e, options->now, options->failure);
+		return;
+	}
+	program = wf_ready(e->workflow, e->version, &row, &reason);
+	if (program == NULL)
+	{
+		if (e->state != STATE_HELD || strcmp(e->reason ? e->reason : "", reason) != 0)
+			wf_hold(e, options->now, reason);
+		return;
+	}
+	level = wf_config_enter(program->path, program->sig->config);
+	if (source == WAKE_BY_COMMAND && e->state != STATE_WAITING)
+		e->jumps = NULL;				/* a person said "go on" */
+	run = create_run(program, e, options);
+	if (e->waiting != WAITING_NONE)
+		look_again(run, source, at);
+	else
+		run_on(run);
+	wf_cause_set(0, NULL);
+	wf_config_leave(level);
+}

@@ -1,0 +1,56 @@
+/*
+ * resume.h -- what happens to an enrollment that exists: waking, retrying,
+ * failing, being held, released, ended.
+ */
+#ifndef WF_RESUME_H
+#define WF_RESUME_H
+
+#include "enroll.h"
+
+typedef enum
+{
+	WAKE_BY_TIMER,
+	WAKE_BY_CHANGE,
+	WAKE_BY_SWEEP,
+	WAKE_BY_COMMAND						/* retry, release */
+} WakeSource;
+
+/* Why an item could not be done. */
+typedef enum
+{
+	FAILURE_ERROR,						/* counts as an attempt */
+	FAILURE_LOCKED,						/* somebody else's lock: does not */
+	FAILURE_CONFLICT,					/* serialization, deadlock */
+	FAILURE_CRASH						/* killed its process again and again */
+} FailureKind;
+
+typedef struct Failure
+{
+	FailureKind kind;
+	Jsonb	   *error;
+	bool		decided;				/* the wait was over: go on behind it */
+	bool		found;
+	int			conflicts;				/* in a row */
+} Failure;
+
+/* Wakes; epoch: of the timer (0 = not a timer).  deleted: the subject's row was. */
+extern void wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted,
+					const ItemOptions *options);
+
+/* Ends it by command: unenroll, REPLACE. */
+extern void wf_end(Enrollment *e, TimestampTz now, const char *reason);
+
+/* Holds it; what it waits for is kept. */
+extern void wf_hold(Enrollment *e, TimestampTz now, const char *reason);
+
+/* Records a failure: retrying with backoff, at last failed. */
+extern void wf_fail(Enrollment *e, TimestampTz now, const Failure *failure);
+
+/* Moment of the next attempt, with backoff and jitter. */
+extern TimestampTz wf_retry_at(TimestampTz now, int attempt, FailureKind kind);
+
+/* Did the running item's wait end already (for Failure)?  Reset per item. */
+extern bool wf_resume_decided(bool *found);
+extern void wf_resume_reset(void);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * rule.h -- rows of automation.rule in memory.
+ *
+ * conditions is a jsonb array; each element
+ *   {"row": "old"|"new", "column": name, "op": op, "values": [text|null, ...]}
+ * op: "from" and "to" (IS NOT DISTINCT FROM), "=", "<", "<=", ">", ">=", "<>",
+ * "in", "is null", "is not null", "is true" ("values" holds the constants as
+ * output text, read back by the column type's input function).
+ */
+#ifndef WF_RULE_H
+#define WF_RULE_H
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+
+typedef enum
+{
+	RULE_OP_FROM, RULE_OP_TO, RULE_OP_EQ, RULE_OP_LT, RULE_OP_LE, RULE_OP_GT, RULE_OP_GE,
+	RULE_OP_NE, RULE_OP_IN, RULE_OP_NULL, RULE_OP_NOTNULL, RULE_OP_TRUE
+} RuleOp;
+
+typedef struct RuleCondition
+{
+	bool		on_old;
+	char	   *column;
+	RuleOp		op;
+	int			nvalues;
+	char	  **values;					/* NULL entry = SQL NULL */
+} RuleCondition;
+
+typedef struct Rule
+{
+	int			id;
+	int			workflow;
+	int			version;
+	int			clause;					/* 0 = wake rule */
+	int			source;
+	int			owner;
+	bool		armed;
+	int			operations;
+	bool		any_column;
+	List	   *columns;				/* of char * */
+	List	   *conditions;				/* of RuleCondition */
+	List	   *reads_old;
+	List	   *reads_new;
+	List	   *image_old;
+	List	   *image_new;
+	bool		residual;
+} Rule;
+
+/* Rules of a source, armed ones only; in the current context. */
+extern List *wf_rules_of_source(int source, Snapshot snapshot);
+/* One rule, armed or not; NULL if it is gone. */
+extern Rule *wf_rule_load(int id);
+
+struct CheckedRule;
+/* Writes rules of a version (armed) and disarms those of the other versions'
+ * AFTER clauses; wake rules of versions that have enrollments stay armed. */
+extern void wf_rules_store(int workflow, int version, int owner, List *checked);
+extern void wf_rules_disarm(int workflow, bool wake_too);
+extern void wf_rules_delete(int workflow);
+
+/* Creates, rebuilds or drops the capture triggers of a watched table after
+ * its armed rules, and invalidates every session's cached rules of it.
+ * Takes ShareRowExclusiveLock on it with the session's lock_timeout. */
+extern void wf_rules_arm(Oid relation);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * seat.c -- the lock that makes one process at a time work for an owner.
+ *
+ * Called by executor.c and run.c.  The lock is released by the core after the
+ * abort of the transaction is visible, so whoever gets it next sees the truth.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#include "compat.h"
+#include "seat.h"
+#include "store.h"
+
+static LOCKTAG
+tag_of(int owner)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, wf_store_relid("owner"), owner, 0);
+	return tag;
+}
+
+bool
+wf_seat_lock(int owner, bool wait)
+{
+	LOCKTAG		tag = tag_of(owner);
+
+	return LockAcquire(&tag, ExclusiveLock, true, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+wf_seat_unlock(int owner)
+{
+	LOCKTAG		tag = tag_of(owner);
+
+	(void) LockRelease(&tag, ExclusiveLock, true);
+}
+
+bool
+wf_seat_held(int owner)
+{
+	LOCKTAG		tag = tag_of(owner);
+
+	return LockHeldByMe(&tag, ExclusiveLock WF_COMPAT_LOCK_HELD_EXACT);
+}

@@ -1,0 +1,42 @@
+/*
+ * start.h -- from a change to entries: AFTER's conditions and FOR.
+ */
+#ifndef WF_START_H
+#define WF_START_H
+
+#include "enroll.h"
+#include "event.h"
+#include "nodes/pg_list.h"
+#include "rule.h"
+
+/* A rule that a group of events has set off, as far as capture could tell. */
+typedef struct Fired
+{
+	Rule	   *rule;
+	Event	   *first;					/* old side */
+	Event	   *last;					/* new side */
+} Fired;
+
+/* Kept for the batch. */
+extern Rule *wf_start_rule(int id);
+extern void wf_start_new_batch(void);
+
+/* Fired *: start rules of the group that its net change sets off. */
+extern List *wf_start_fired(const EventGroup *group);
+
+/*
+ * Whole WHEN and FOR for one rule; enters each row (or, with derive, appends
+ * an E event for each instead of entering).  Parks when the workflow is held.
+ */
+extern void wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions *options);
+
+/* E event with its arguments, and a call by hand. */
+extern void wf_start_entry(const Event *event, const ItemOptions *options);
+
+/* The event that stands for a fired rule alone (kind E, images kept). */
+extern Event wf_start_derived(const Fired *fired, const EventGroup *group);
+
+/* Puts an event aside until its workflow is released. */
+extern void wf_start_park(const Event *event, int workflow, const char *reason, TimestampTz now);
+
+#endif

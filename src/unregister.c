@@ -1,0 +1,128 @@
+/*
+ * unregister.c -- removing workflows and tables from the engine, and arming
+ * what remains.
+ *
+ * Called by ddl.c (DROP, CREATE OR REPLACE in another language) and
+ * reconcile.c.  History stays; events of rules that are gone are the reader's
+ * business.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/lsyscache.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "enginesql.h"
+#include "event.h"
+#include "owner.h"
+#include "register.h"
+#include "rule.h"
+#include "wait.h"
+
+/* Calls that will never end otherwise: tell who waits for them. */
+static void
+close_calls(int workflow)
+{
+	List	   *calls = wf_engine_ids("DELETE FROM automation.call c USING automation.enrollment e"
+									  " WHERE e.workflow = $1 AND c.id = e.id RETURNING c.id", "i", workflow);
+	ListCell   *call;
+	ListCell   *waiter;
+
+	foreach(call, calls)
+	{
+		foreach(waiter, wf_waiters(wf_tie_finished(*(int64 *) lfirst(call))))
+		{
+			Event		event = {0};
+
+			event.kind = EVENT_WAKE;
+			event.owner = ((Waiter *) lfirst(waiter))->owner;
+			event.target = ((Waiter *) lfirst(waiter))->enrollment;
+			wf_event_append(&event);
+		}
+	}
+}
+
+void
+wf_unregister(int id)
+{
+	static const char *const by_enrollment[] = {
+		"DELETE FROM automation.timer t USING automation.enrollment e WHERE e.workflow = $1"
+		" AND t.owner = e.owner AND t.at = e.wake_at AND t.enrollment = e.id",
+		"DELETE FROM automation.wait w USING automation.enrollment e WHERE e.workflow = $1 AND w.enrollment = e.id",
+		"DELETE FROM automation.argument a USING automation.enrollment e WHERE e.workflow = $1 AND a.enrollment = e.id",
+		"DELETE FROM automation.parked p USING automation.enrollment e WHERE e.workflow = $1 AND p.target = e.id"
+	};
+	static const char *const by_workflow[] = {
+		"DELETE FROM automation.enrollment WHERE workflow = $1",
+		"DELETE FROM automation.parked WHERE workflow = $1",
+		"DELETE FROM automation.ledger WHERE workflow = $1",
+		"DELETE FROM automation.rule WHERE workflow = $1",
+		"DELETE FROM automation.workflow_version WHERE workflow = $1",
+		"DELETE FROM automation.workflow WHERE id = $1"
+	};
+
+	close_calls(id);
+	if (wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 LIMIT 1", "i", id) > 0)
+	{
+		for (int i = 0; i < lengthof(by_enrollment); i++)
+			wf_engine_sql(by_enrollment[i], "i", id);
+	}
+	for (int i = 0; i < lengthof(by_workflow); i++)
+		wf_engine_sql(by_workflow[i], "i", id);
+}
+
+void
+wf_unregister_table(Oid relation)
+{
+	int			source = wf_source_id(relation, false);
+
+	if (source == 0)
+		return;
+	wf_engine_sql("DELETE FROM automation.rule WHERE source = $1", "i", source);
+	wf_engine_sql("DELETE FROM automation.argument WHERE source = $1", "i", source);
+	wf_engine_sql("DELETE FROM automation.source WHERE id = $1", "i", source);
+}
+
+List *
+wf_watched_relations(int workflow, bool armed_only)
+{
+	List	   *ids = wf_engine_ids("SELECT DISTINCT s.relation::oid::bigint FROM automation.rule r, automation.source s"
+									" WHERE r.workflow = $1 AND s.id = r.source AND (r.armed OR NOT $2) ORDER BY 1",
+									"ib", workflow, armed_only);
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	foreach(cell, ids)
+		relations = lappend_oid(relations, (Oid) *(int64 *) lfirst(cell));
+	return relations;
+}
+
+static void
+arm(void *arg)
+{
+	UserScope	scope;
+
+	wf_engine_enter(&scope);
+	wf_rules_arm(*(Oid *) arg);
+	wf_engine_leave(&scope);
+}
+
+void
+wf_arm_relations(List *relations, bool quietly)
+{
+	ListCell   *cell;
+
+	list_sort(relations, list_oid_cmp); /* one order for all: no deadlocks */
+	foreach(cell, relations)
+	{
+		Oid			relation = lfirst_oid(cell);
+
+		if (get_rel_name(relation) == NULL)
+			continue;
+		if (quietly)
+			(void) wf_guarded(psprintf("set the triggers of table %s", get_rel_name(relation)), arm, &relation);
+		else
+			arm(&relation);
+	}
+}

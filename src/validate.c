@@ -1,0 +1,436 @@
+/*
+ * validate.c -- checking definitions as their owner: at registration, and
+ * again after DDL on something a workflow uses.
+ *
+ * Called by register.c, reconcile.c and ddl.c.  The user's text is parsed and
+ * analysed in owner scope only.  Quiet checks run in a subtransaction: what the
+ * text causes there, locks included, is gone when they fail.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/partition.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/inval.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "catalog/pg_collation.h"
+
+#include "check.h"
+#include "compat.h"
+#include "enginesql.h"
+#include "owner.h"
+#include "register.h"
+#include "rule.h"
+
+/* ----------------------------------------------------------------
+ * Subtransactions
+ * ----------------------------------------------------------------
+ */
+
+/* The error being handled, after the subtransaction it happened in. */
+static ErrorData *
+catch_error(MemoryContext context, ResourceOwner owner)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+		error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN)
+		ReThrowError(error);
+	return error;
+}
+
+/* fn(arg) in a subtransaction; the error, or NULL. */
+static ErrorData *
+attempt(void (*fn) (void *arg), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	/* a subtransaction must not begin with invalidations pending */
+	CommandCounterIncrement();
+	CommandEndInvalidationMessages();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		fn(arg);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		error = catch_error(context, owner);
+	}
+	PG_END_TRY();
+	return error;
+}
+
+bool
+wf_guarded(const char *what, void (*fn) (void *arg), void *arg)
+{
+	ErrorData  *error = attempt(fn, arg);
+
+	if (error == NULL)
+		return true;
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("automation could not %s: %s", what, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 errhint("A superuser repairs it by CALL automation.reconcile().")));
+	FreeErrorData(error);
+	return false;
+}
+
+/* ----------------------------------------------------------------
+ * One definition
+ * ----------------------------------------------------------------
+ */
+
+CheckedWorkflow *
+wf_validate(Signature *sig, const char *stored, char **path)
+{
+	UserScope	scope;
+	CheckedWorkflow *checked;
+
+	*path = stored ? pstrdup(stored) : wf_check_path(sig, false);
+	wf_owner_enter(&scope, sig->owner, *path, sig->config);
+	checked = wf_check(sig, false);
+	wf_owner_leave(&scope);
+	return checked;
+}
+
+typedef struct Validation
+{
+	Signature  *sig;
+	const char *stored;
+	char	   *path;
+	CheckedWorkflow *checked;
+} Validation;
+
+static void
+validate(void *arg)
+{
+	Validation *v = arg;
+
+	v->checked = wf_validate(v->sig, v->stored, &v->path);
+}
+
+CheckedWorkflow *
+wf_validate_quietly(Signature *sig, const char *stored, char **path, char **message)
+{
+	Validation	v = {sig, stored, NULL, NULL};
+	ErrorData  *error = attempt(validate, &v);
+
+	if (error != NULL)
+	{
+		*message = error->message;
+		return NULL;
+	}
+	*path = v.path;
+	return v.checked;
+}
+
+/* ----------------------------------------------------------------
+ * All versions of a workflow that matter
+ * ----------------------------------------------------------------
+ */
+
+/* What rules say that a change of a column's type can change: as stored. */
+static List *
+stored_rules(const WorkflowRow *row)
+{
+	return wf_engine_texts("SELECT pg_catalog.format('%s %s %s %s', clause, source, residual, conditions)"
+						   " FROM automation.rule WHERE workflow = $1 AND version = $2 AND armed ORDER BY id",
+						   "ii", row->id, row->version);
+}
+
+/* The same of rules just checked. */
+static List *
+checked_rules(CheckedWorkflow *checked)
+{
+	List	   *texts = NIL;
+	ListCell   *cell;
+
+	foreach(cell, checked->rules)
+	{
+		CheckedRule *rule = lfirst(cell);
+		char	   *conditions = rule->conditions == NULL ? "" :
+			JsonbToCString(NULL, &rule->conditions->root, VARSIZE(rule->conditions));
+
+		texts = lappend(texts, psprintf("%d %d %s %s", rule->clause, wf_source_id(rule->relation, false),
+										rule->residual ? "t" : "f", conditions));
+	}
+	return texts;
+}
+
+static bool
+same_texts(List *a, List *b)
+{
+	ListCell   *ca;
+	ListCell   *cb;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(ca, a, cb, b)
+	{
+		if (strcmp(lfirst(ca), lfirst(cb)) != 0)
+			return false;
+	}
+	return true;
+}
+
+void
+wf_validate_rules(const WorkflowRow *row, CheckedWorkflow *checked)
+{
+	List	   *watched;
+
+	if (same_texts(stored_rules(row), checked_rules(checked)))
+		return;
+	watched = wf_watched_relations(row->id, true);
+	/* wake rules of a version with enrollments would stay beside the new ones */
+	wf_engine_sql("UPDATE automation.rule SET armed = false WHERE workflow = $1 AND version = $2",
+				  "ii", row->id, row->version);
+	wf_rules_store(row->id, row->version, row->owner, checked->rules);
+	wf_arm_relations(list_concat_unique_oid(watched, wf_watched_relations(row->id, true)), false);
+}
+
+typedef struct Version
+{
+	int			version;
+	char	   *source;
+	char	   *path;
+} Version;
+
+/* Versions that their owner may still run. */
+static List *
+load_versions(const WorkflowRow *row)
+{
+	List	   *numbers = wf_engine_ids("SELECT version::bigint FROM automation.workflow_version"
+										" WHERE workflow = $1 AND author = $2 ORDER BY version DESC",
+										"ii", row->id, row->owner);
+	List	   *versions = NIL;
+	ListCell   *cell;
+
+	foreach(cell, numbers)
+	{
+		Version    *v = palloc(sizeof(Version));
+		List	   *texts;
+
+		v->version = (int) *(int64 *) lfirst(cell);
+		texts = wf_engine_texts("SELECT pg_catalog.unnest(ARRAY[source, path])"
+								" FROM automation.workflow_version WHERE workflow = $1 AND version = $2",
+								"ii", row->id, v->version);
+		v->source = linitial(texts);
+		v->path = lsecond(texts);
+		versions = lappend(versions, v);
+	}
+	return versions;
+}
+
+static bool
+version_has_enrollments(int workflow, int version)
+{
+	return wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 AND version = $2 LIMIT 1",
+						 "ii", workflow, version) > 0;
+}
+
+/* NULL if all is well, else what is wrong.  An old version counts only while
+ * somebody is in it. */
+static char *
+first_mistake(const WorkflowRow *row, List *versions, CheckedWorkflow **current)
+{
+	Signature  *sig = wf_signature_load(row->routine);
+	ListCell   *cell;
+
+	if (sig == NULL)
+		return NULL;
+	foreach(cell, versions)
+	{
+		Version    *v = lfirst(cell);
+		char	   *path;
+		char	   *message = NULL;
+		CheckedWorkflow *checked;
+
+		sig->source = v->source;
+		checked = wf_validate_quietly(sig, v->path, &path, &message);
+		if (checked == NULL && (v->version == row->version || version_has_enrollments(row->id, v->version)))
+			return v->version == row->version ? message : psprintf("version %d: %s", v->version, message);
+		if (v->version == row->version)
+			*current = checked;
+	}
+	return NULL;
+}
+
+static void
+revalidate_versions(WorkflowRow *row, List *versions, bool warn)
+{
+	CheckedWorkflow *current = NULL;
+	char	   *mistake = first_mistake(row, versions, &current);
+	bool		held = row->hold != NULL && strcmp(row->hold, "definition_invalid") == 0;
+
+	if (mistake == NULL)
+	{
+		if (current != NULL)
+			wf_validate_rules(row, current);
+		if (held)
+			wf_register_release(row, "definition_invalid", false);
+		return;
+	}
+	if (held || row->hold == NULL)
+		wf_register_hold(row, "definition_invalid", mistake);
+	if (warn)
+		ereport(WARNING,
+				(errmsg("workflow %s is held: its definition is not valid any more", row->signature),
+				 errdetail("%s", mistake),
+				 errhint("It goes on by itself as soon as CREATE OR REPLACE FUNCTION or ALTER TABLE makes it valid.")));
+}
+
+/* A workflow that runs under a role it was not accepted for is left alone. */
+static bool
+can_be_validated(const WorkflowRow *row)
+{
+	return OidIsValid(wf_routine_owner(row->routine)) &&
+		(row->hold == NULL || strcmp(row->hold, "owner_changed") != 0);
+}
+
+void
+wf_revalidate(WorkflowRow *row, bool warn)
+{
+	if (can_be_validated(row))
+		revalidate_versions(row, load_versions(row), warn);
+}
+
+/* ----------------------------------------------------------------
+ * Who uses a table
+ * ----------------------------------------------------------------
+ */
+
+static bool
+contains(const char *text, const char *name)
+{
+	return strstr(text, name) != NULL;
+}
+
+static char *
+folded(const char *text)
+{
+	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
+}
+
+/* Tables a change of one of these may reach: their children and ancestors. */
+static List *
+family(List *relations)
+{
+	List	   *all = NIL;
+	ListCell   *cell;
+
+	foreach(cell, relations)
+	{
+		all = list_concat_unique_oid(all, find_all_inheritors(lfirst_oid(cell), NoLock, NULL));
+		if (get_rel_relispartition(lfirst_oid(cell)))
+			all = list_concat_unique_oid(all, get_partition_ancestors(lfirst_oid(cell)));
+	}
+	return all;
+}
+
+/* Does a version's text or path have one of the names in it?  In any case of
+ * letters: a false alarm costs one check. */
+static bool
+mentions(List *versions, List *names)
+{
+	ListCell   *cv;
+	ListCell   *cn;
+
+	foreach(cv, versions)
+	{
+		Version    *v = lfirst(cv);
+		char	   *text = folded(psprintf("%s %s", v->path, v->source));
+
+		foreach(cn, names)
+		{
+			if (contains(text, lfirst(cn)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_argument(const WorkflowRow *row, List *relations)
+{
+	Signature  *sig = wf_signature_load(row->routine);
+
+	for (int i = 0; sig != NULL && i < sig->nargs; i++)
+	{
+		if (list_member_oid(relations, sig->args[i].relation))
+			return true;
+	}
+	return false;
+}
+
+static List *
+names_of(List *relations, List *names)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		result = lappend(result, folded(lfirst(cell)));
+	foreach(cell, relations)
+	{
+		char	   *name = get_rel_name(lfirst_oid(cell));
+
+		if (name != NULL)
+			result = lappend(result, folded(name));
+	}
+	return result;
+}
+
+typedef struct Users
+{
+	List	   *relations;
+	List	   *names;
+	WorkflowRow *row;
+} Users;
+
+static void
+revalidate_user(void *arg)
+{
+	Users	   *users = arg;
+	WorkflowRow *row = users->row;
+	List	   *versions;
+
+	if (!can_be_validated(row))
+		return;
+	versions = load_versions(row);
+	if (users->names == NIL || mentions(versions, users->names) || is_argument(row, users->relations))
+		revalidate_versions(row, versions, true);
+}
+
+void
+wf_revalidate_users(List *relations, List *names)
+{
+	Users		users;
+	ListCell   *cell;
+
+	users.relations = family(relations);
+	users.names = names_of(users.relations, names);
+	foreach(cell, wf_workflow_all())
+	{
+		users.row = lfirst(cell);
+		(void) wf_guarded("check a workflow", revalidate_user, &users);
+	}
+}
