@@ -3,13 +3,16 @@ EXTVERSION = 0.1
 MODULE_big = automation
 
 # Rooms, in the order of their dependencies (src/README.md).
-ROOMS = settings clock board store owner key image \
-	scanner parser parser_clause parser_statement parser_flow describe signature analyze analyze_source analyze_names analyze_clock analyze_deps \
+ROOMS = settings clock board store sequence owner enginesql key image \
+	scanner parser parser_clause parser_statement parser_flow describe \
+	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
 	check check_clause check_change check_call check_statement check_rule check_schedule check_path \
-	event event_read event_rotate rule enrollment ledger timer wait parked history \
+	event event_read event_rotate rule rule_trigger workflow \
+	enrollment ledger timer wait parked history \
 	program expr subject jump interp ready enroll resume start rekey item \
-	register capture watchdog blame seat batch executor run guard coordinator launcher \
-	commands handler automation
+	capture capture_match capture_cache capture_born \
+	register unregister adopt validate reconcile ddl commands handler \
+	watchdog blame seat batch executor run guard coordinator launcher automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 
 SQL_PARTS = sql/tables.sql sql/functions.sql sql/views.sql sql/grants.sql

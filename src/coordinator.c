@@ -46,6 +46,7 @@
 #include "compat.h"
 #include "coordinator.h"
 #include "event.h"
+#include "executor.h"
 #include "history.h"
 #include "launcher.h"
 #include "owner.h"
@@ -385,8 +386,9 @@ static bool
 register_executor(OwnerState *state)
 {
 	BackgroundWorker worker = {0};
+	ExecutorArguments arguments = {MyDatabaseId, wf_owner_role(state->id), state->id};
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-	char	   *role = GetUserNameFromId(wf_owner_role(state->id), true);
+	char	   *role = GetUserNameFromId(arguments.role, true);
 	bool		registered;
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -394,7 +396,7 @@ register_executor(OwnerState *state)
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_main_arg = Int32GetDatum(state->id);
 	worker.bgw_notify_pid = MyProcPid;
-	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(Oid));
+	memcpy(worker.bgw_extra, &arguments, sizeof(arguments));
 	strlcpy(worker.bgw_library_name, WF_LIBRARY, sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "wf_executor_main", sizeof(worker.bgw_function_name));
 	snprintf(worker.bgw_name, BGW_MAXLEN, "automation executor of %s", role ? role : "?");

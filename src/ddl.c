@@ -250,6 +250,28 @@ extension_touched(void)
 		(void) wf_guarded("reconcile workflows with an extension", reconcile_quietly, NULL);
 }
 
+/* Those of the tables that are watched. */
+static List *
+watched_of(List *relations)
+{
+	List	   *watched = NIL;
+	ListCell   *cell;
+
+	foreach(cell, relations)
+	{
+		if (wf_engine_sql("SELECT FROM automation.source WHERE relation = $1::regclass", "o", lfirst_oid(cell)) > 0)
+			watched = list_append_unique_oid(watched, lfirst_oid(cell));
+	}
+	return watched;
+}
+
+/* DROP COLUMN ... CASCADE drops a trigger that looks at the column. */
+static void
+rearm_changed(void *arg)
+{
+	wf_arm_relations(watched_of(((Command *) arg)->relations), true);
+}
+
 /* A type, schema or table changed: names first, then the definitions. */
 static void
 used_objects_touched(Command *command, bool everything)
@@ -261,6 +283,7 @@ used_objects_touched(Command *command, bool everything)
 		wf_revalidate_users(NIL, NIL);
 	else
 		wf_revalidate_users(command->relations, command->names);
+	(void) wf_guarded("set the triggers of a changed table", rearm_changed, command);
 }
 
 static void

@@ -35,6 +35,7 @@
 #include "enrollment.h"
 #include "event_internal.h"
 #include "key.h"
+#include "sequence.h"
 #include "store.h"
 #include "timer.h"
 #include "wait.h"
@@ -524,7 +525,7 @@ load(Relation rel, const char *index, int nkeys, ScanKey keys)
 int64
 wf_enrollment_new_id(void)
 {
-	return wf_store_nextval("enrollment_seq");
+	return wf_sequence_next(wf_store_relid("enrollment_seq"));
 }
 
 /* Loads an enrollment by id. */

@@ -30,17 +30,19 @@
 #include "clock.h"
 #include "compat.h"
 #include "event_internal.h"
+#include "sequence.h"
 #include "store.h"
 
 PGDLLEXPORT Datum wf_event_restamp(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(wf_event_restamp);
 
-/* OIDs of the segments and the pointer, until an invalidation of one of them. */
+/* OIDs of the segments, the pointer and the sequence, until an invalidation of one of them. */
 typedef struct SegmentCache
 {
 	bool		valid;
 	Oid			log;
+	Oid			sequence;
 	Oid			segment[EVENT_SEGMENTS];
 	int			current;
 } SegmentCache;
@@ -63,7 +65,7 @@ static const char *const index_names[EVENT_SEGMENTS] =
 static void
 forget_cache(Datum arg, Oid relid)
 {
-	bool		ours = !OidIsValid(relid) || relid == cache.log;
+	bool		ours = !OidIsValid(relid) || relid == cache.log || relid == cache.sequence;
 
 	for (int i = 0; i < EVENT_SEGMENTS; i++)
 		ours |= relid == cache.segment[i];
@@ -138,6 +140,7 @@ load_cache(void)
 	if (cache.valid)
 		return;
 	cache.log = wf_store_relid("log");
+	cache.sequence = wf_store_relid("event_seq");
 	for (int i = 0; i < EVENT_SEGMENTS; i++)
 		cache.segment[i] = wf_store_relid(segment_names[i]);
 
@@ -378,7 +381,7 @@ wf_event_append(Event *event)
 	memset(nulls, true, natts * sizeof(bool));	/* columns of a later layout stay null */
 
 	event->xact = GetTopFullTransactionId();
-	event->seq = wf_store_nextval("event_seq");
+	event->seq = wf_sequence_next(cache.sequence);
 	if (event->at == 0)
 		event->at = wf_clock_now();
 	values[EVENT_SEQ - 1] = Int64GetDatum(event->seq);

@@ -670,9 +670,9 @@ finish_read(EventReader *reader, Delta *delta, const Oid *storage, TimestampTz n
  * that is unconsumed is alive.
  */
 static void
-plan_read(EventReader *reader, Delta *delta, const Oid *storage, TimestampTz now)
+plan_read(EventReader *reader, Delta *delta, Oid *storage, TimestampTz now)
 {
-	bool		changed = storage_changed(reader, (Oid *) storage);
+	bool		changed = storage_changed(reader, storage);
 	bool		due = TimestampDifferenceExceeds(reader->full_at, now, FULL_READ_INTERVAL_MS) ||
 		now < reader->full_at;
 

@@ -225,6 +225,8 @@ wf_executor_main(Datum arg)
 	Engine	   *engine;
 
 	memcpy(&arguments, MyBgworkerEntry->bgw_extra, sizeof(arguments));
+	if (!OidIsValid(arguments.role))	/* would connect as the bootstrap superuser */
+		proc_exit(0);
 	connect_as_owner(&arguments);
 	if (!wf_board_take_seat(arguments.owner))
 		proc_exit(0);

@@ -127,7 +127,10 @@ is_outdated(Relation rel, int month)
 	return outdated;
 }
 
-/* Empties the table that the coming month will use. */
+/*
+ * Empties the table that the coming month will use.  Should that month begin
+ * while we look, its first rows are there before we have the lock.
+ */
 void
 wf_history_recycle(void)
 {
@@ -141,7 +144,7 @@ wf_history_recycle(void)
 	if (rel == NULL)
 		return;
 	if (RelationGetNumberOfBlocks(rel) > 0 && is_outdated(rel, month) &&
-		ConditionalLockRelation(rel, AccessExclusiveLock))
+		ConditionalLockRelation(rel, AccessExclusiveLock) && month_of(wf_clock_now()) == month)
 		(void) wf_table_empty(rel);
 	table_close(rel, NoLock);
 }

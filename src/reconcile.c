@@ -30,7 +30,7 @@
 
 #define ENGINE_ARMED	2
 
-/* How long arming waits for a table when the session does not say. */
+/* How long registering waits for a table when the session does not say. */
 #define LOCK_PATIENCE	"2s"
 
 PG_FUNCTION_INFO_V1(wf_reconcile_sql);
@@ -104,6 +104,18 @@ hold_orphans(void)
 	}
 }
 
+/* Workflows whose signature another role took, once nobody is in them. */
+static void
+forget_displaced(void)
+{
+	List	   *ids = wf_engine_ids("SELECT w.id::bigint FROM automation.workflow w WHERE w.routine = 0 AND NOT EXISTS"
+									" (SELECT FROM automation.enrollment e WHERE e.workflow = w.id)", "");
+	ListCell   *cell;
+
+	foreach(cell, ids)
+		wf_unregister((int) *(int64 *) lfirst(cell));
+}
+
 static void
 bind_function(void *arg)
 {
@@ -139,15 +151,18 @@ forget_lost_tables(void)
 		wf_unregister_table((Oid) *(int64 *) lfirst(cell));
 }
 
-/* Tables that have rules but no capture trigger, or the other way round. */
+/*
+ * Tables that have rules but no capture trigger, or the other way round; all:
+ * every watched table, for its triggers may not be those its rules want.
+ */
 static void
-arm_tables(void)
+arm_tables(bool all)
 {
-	List	   *ids = wf_engine_ids("SELECT s.relation::oid::bigint FROM automation.source s WHERE"
+	List	   *ids = wf_engine_ids("SELECT s.relation::oid::bigint FROM automation.source s WHERE $2 OR"
 									" EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id AND r.armed) <>"
 									" EXISTS (SELECT FROM pg_catalog.pg_trigger t, pg_catalog.pg_proc p"
 									" WHERE t.tgrelid = s.relation AND p.oid = t.tgfoid AND p.proname = 'capture'"
-									" AND p.pronamespace = $1)", "o", wf_store_namespace());
+									" AND p.pronamespace = $1)", "ob", wf_store_namespace(), all);
 	List	   *relations = NIL;
 	ListCell   *cell;
 
@@ -157,12 +172,13 @@ arm_tables(void)
 }
 
 static void
-reconcile(void)
+reconcile(bool thoroughly)
 {
 	reconcile_functions();
 	hold_orphans();
+	forget_displaced();
 	forget_lost_tables();
-	arm_tables();
+	arm_tables(thoroughly);
 }
 
 void
@@ -183,7 +199,7 @@ wf_reconcile(bool force)
 	if (LockTimeout == 0)
 		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	reconcile();
+	reconcile(force);
 	AtEOXact_GUC(false, level);
 }
 

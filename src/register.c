@@ -61,11 +61,11 @@ wf_register_routines(void)
 
 /* Is there a function of our language with this signature? */
 static bool
-signature_exists(const char *signature)
+signature_exists(List *routines, const char *signature)
 {
 	ListCell   *cell;
 
-	foreach(cell, wf_register_routines())
+	foreach(cell, routines)
 	{
 		if (strcmp(((Routine *) lfirst(cell))->signature, signature) == 0)
 			return true;
@@ -145,7 +145,8 @@ wf_register_bind(const Signature *sig)
 		displace(row);
 	}
 	row = row_of_routine(sig->function);
-	if (row == NULL || wf_owner_role(row->owner) != sig->owner || signature_exists(row->signature))
+	if (row == NULL || wf_owner_role(row->owner) != sig->owner ||
+		signature_exists(wf_register_routines(), row->signature))
 		return NULL;
 	set_signature(row, text);
 	return row;
@@ -154,6 +155,7 @@ wf_register_bind(const Signature *sig)
 void
 wf_register_renamed(void)
 {
+	List	   *routines = NIL;
 	ListCell   *cell;
 
 	foreach(cell, wf_workflow_all())
@@ -164,7 +166,11 @@ wf_register_renamed(void)
 		if (!OidIsValid(wf_routine_owner(row->routine)))
 			continue;
 		text = wf_routine_signature(row->routine);
-		if (text != NULL && strcmp(text, row->signature) != 0 && !signature_exists(row->signature))
+		if (text == NULL || strcmp(text, row->signature) == 0)
+			continue;
+		if (routines == NIL)
+			routines = wf_register_routines();
+		if (!signature_exists(routines, row->signature))
 			set_signature(row, text);
 	}
 }
@@ -437,6 +443,19 @@ owner_path(Oid owner)
 	return paths == NIL ? "\"$user\", public" : linitial(paths);
 }
 
+/* The same, as it is stored. */
+static char *
+stored_owner_path(const Signature *sig)
+{
+	UserScope	scope;
+	char	   *path;
+
+	wf_owner_enter(&scope, sig->owner, owner_path(sig->owner), NULL);
+	path = wf_check_path(sig, false);
+	wf_owner_leave(&scope);
+	return path;
+}
+
 /* Path to check under; NULL = that of the session, or the function's own. */
 static const char *
 path_to_check(const Signature *sig, const StoredVersion *version, RegisterReason reason)
@@ -445,7 +464,7 @@ path_to_check(const Signature *sig, const StoredVersion *version, RegisterReason
 		return NULL;
 	if (version != NULL)
 		return version->path;
-	return reason == REGISTER_RECONCILED ? owner_path(sig->owner) : NULL;
+	return reason == REGISTER_RECONCILED ? stored_owner_path(sig) : NULL;
 }
 
 static bool
@@ -466,7 +485,7 @@ store_invalid(WorkflowRow *row, const Signature *sig, const char *path, const ch
 	if (row == NULL)
 	{
 		row = add_workflow(sig, REGISTER_RECONCILED);
-		add_version(row, sig, path ? path : owner_path(sig->owner));
+		add_version(row, sig, path ? path : stored_owner_path(sig));
 	}
 	if (row->hold == NULL || strcmp(row->hold, "owner_changed") != 0)
 		wf_register_hold(row, "definition_invalid", message);

@@ -77,8 +77,9 @@ extern void wf_unregister(int id);
 extern void wf_unregister_table(Oid relation);
 /* Relations (OIDs) with a rule of this workflow. */
 extern List *wf_watched_relations(int workflow, bool armed_only);
-/* wf_rules_arm() for those that still exist. quietly: each in a
- * subtransaction of its own, a failure is a WARNING. */
+/* wf_rules_arm() for those that still exist.  quietly: each in a
+ * subtransaction of its own, waiting 2 s for the lock unless the session has a
+ * lock_timeout; a failure is a WARNING. */
 extern void wf_arm_relations(List *relations, bool quietly);
 
 /* --- reconcile.c --- */
@@ -87,7 +88,8 @@ extern void wf_arm_relations(List *relations, bool quietly);
  * Brings the engine's tables into line with the catalog: called by the
  * coordinator at its start, inside a transaction, and by CALL
  * automation.reconcile() and arm().  Does nothing while the engine is disarmed,
- * unless forced.  Cheap when nothing is wrong.
+ * unless forced.  Not forced, it is cheap when nothing is wrong; forced, it
+ * takes the lock of every watched table to look at its triggers.
  */
 extern void wf_reconcile(bool force);
 /* Binds rows to functions, registers none: what a restore needs. */

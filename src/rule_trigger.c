@@ -3,8 +3,8 @@
  *
  * Called by registration when rules of a table changed (rule.c) and by
  * reconciliation.  The triggers are ordinary ones, so they are dumped with
- * the table, and they are replaced only if the set of watched columns
- * changed.  Takes ShareRowExclusiveLock on the table and its partitions and
+ * the table.  They have no WHEN: a condition on columns would make the core
+ * refuse to drop or retype them, and the function compares them itself.  Takes ShareRowExclusiveLock on the table and its partitions and
  * keeps it to the end of the transaction: no writer that began with the old
  * rules can commit after the new ones.  The session's lock_timeout applies.
  */
@@ -12,9 +12,7 @@
 #include "compat.h"
 
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
@@ -26,7 +24,6 @@
 #include "utils/syscache.h"
 
 #include "ast.h"
-#include "key.h"
 #include "owner.h"
 #include "rule.h"
 #include "store.h"
@@ -37,10 +34,7 @@ typedef struct CaptureTrigger
 	bool		exists;
 	Oid			id;						/* found ones */
 	char		enabled;				/* pg_trigger.tgenabled */
-	bool		fits;					/* fires AFTER ... FOR EACH ROW for its operation, without a column list */
-	bool		condition;				/* has WHEN */
-	bool		whole_row;				/* WHEN compares whole rows */
-	Bitmapset  *columns;				/* else these attribute numbers */
+	bool		fits;					/* AFTER ... FOR EACH ROW of its operation, for every change */
 } CaptureTrigger;
 
 #define NTRIGGERS 3
@@ -52,8 +46,6 @@ static const char *const operation_names[NTRIGGERS] = {"INSERT", "UPDATE", "DELE
 static const int16 operation_types[NTRIGGERS] = {
 	TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, TRIGGER_TYPE_DELETE
 };
-
-#define UPDATE_TRIGGER 1
 
 static Oid
 capture_function(void)
@@ -76,58 +68,10 @@ capture_function(void)
  * ----------------------------------------------------------------
  */
 
-/* A virtual column is in no tuple: what it is made of may be any column. */
-static void
-watch_column(CaptureTrigger *update, Relation rel, const char *name)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	if (strcmp(name, "*") == 0)
-		update->whole_row = true;
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped || strcmp(NameStr(att->attname), name) != 0)
-			continue;
-		if (att->attgenerated == 'v')
-			update->whole_row = true;
-		else
-			update->columns = bms_add_member(update->columns, att->attnum);
-	}
-}
-
-static void
-watch_columns(CaptureTrigger *update, Relation rel, List *names)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-		watch_column(update, rel, (char *) lfirst(lc));
-}
-
-/* An INSERT rule watches as well: an UPDATE in the inserting transaction
- * changes what was inserted.  So does a DELETE rule: the row that counts is
- * the one before the transaction. */
-static void
-watch_rule(CaptureTrigger *update, Relation rel, Rule *rule)
-{
-	ListCell   *lc;
-
-	if (rule->any_column && (rule->operations & OP_UPDATE))
-		update->whole_row = true;
-	watch_columns(update, rel, rule->columns);
-	watch_columns(update, rel, rule->reads_old);
-	watch_columns(update, rel, rule->reads_new);
-	foreach(lc, rule->conditions)
-		watch_column(update, rel, ((RuleCondition *) lfirst(lc))->column);
-}
-
 static void
 want_triggers(CaptureTrigger *wanted, Relation rel, List *rules)
 {
 	bool		partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
-	KeyColumns	key;
 	ListCell   *lc;
 
 	if (rules == NIL)
@@ -135,55 +79,21 @@ want_triggers(CaptureTrigger *wanted, Relation rel, List *rules)
 	for (int i = 0; i < NTRIGGERS; i++)
 		wanted[i].exists = wanted[i].fits = true;
 	wanted[0].exists = false;
-	wanted[UPDATE_TRIGGER].condition = true;
-	wf_key_columns(rel, &key);
-	for (int i = 0; i < key.natts; i++)
-		watch_column(&wanted[UPDATE_TRIGGER], rel, key.name[i]);
 	foreach(lc, rules)
 	{
 		Rule	   *rule = lfirst(lc);
 
-		watch_rule(&wanted[UPDATE_TRIGGER], rel, rule);
 		/* a row moved to another partition is a DELETE and an INSERT there */
 		if ((rule->operations & OP_INSERT) ||
 			(partitioned && (rule->clause == 0 || (rule->operations & OP_UPDATE))))
 			wanted[0].exists = true;
 	}
-	if (wanted[UPDATE_TRIGGER].columns == NULL)
-		wanted[UPDATE_TRIGGER].whole_row = true;
 }
 
 /* ----------------------------------------------------------------
  * What is there
  * ----------------------------------------------------------------
  */
-
-/* Columns of the table that a trigger's WHEN mentions, from its dependencies:
- * none but the table itself if WHEN compares whole rows. */
-static Bitmapset *
-condition_columns(Oid trigger, Oid relation)
-{
-	Relation	depend = table_open(DependRelationId, AccessShareLock);
-	Bitmapset  *columns = NULL;
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(TriggerRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
-	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->refclassid == RelationRelationId && form->refobjid == relation && form->refobjsubid > 0)
-			columns = bms_add_member(columns, form->refobjsubid);
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	return columns;
-}
 
 static void
 find_trigger(CaptureTrigger *found, HeapTuple tuple, TupleDesc desc, int16 operation)
@@ -194,11 +104,8 @@ find_trigger(CaptureTrigger *found, HeapTuple tuple, TupleDesc desc, int16 opera
 	found->id = form->oid;
 	found->enabled = form->tgenabled;
 	found->fits = form->tgattr.dim1 == 0 &&
-		form->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | operation);
-	found->condition = !heap_attisnull(tuple, Anum_pg_trigger_tgqual, desc);
-	if (found->condition)
-		found->columns = condition_columns(form->oid, form->tgrelid);
-	found->whole_row = found->condition && found->columns == NULL;
+		form->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | operation) &&
+		heap_attisnull(tuple, Anum_pg_trigger_tgqual, desc);
 }
 
 /* A trigger of ours by name that calls something else is somebody else's:
@@ -230,52 +137,13 @@ find_triggers(CaptureTrigger *found, Oid relation, Oid function)
 static bool
 same_trigger(const CaptureTrigger *wanted, const CaptureTrigger *found)
 {
-	if (wanted->exists != found->exists || !wanted->exists)
-		return wanted->exists == found->exists;
-	if (wanted->fits != found->fits || wanted->condition != found->condition)
-		return false;
-	return wanted->whole_row == found->whole_row &&
-		(wanted->whole_row || bms_equal(wanted->columns, found->columns));
+	return wanted->exists == found->exists && wanted->fits == found->fits;
 }
 
 /* ----------------------------------------------------------------
  * The difference
  * ----------------------------------------------------------------
  */
-
-static void
-append_row(StringInfo sql, const char *row, Relation rel, Bitmapset *columns)
-{
-	int			attnum = -1;
-	const char *separator = "";
-
-	appendStringInfoString(sql, "ROW(");
-	while ((attnum = bms_next_member(columns, attnum)) >= 0)
-	{
-		const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attname);
-
-		appendStringInfo(sql, "%s%s.%s", separator, row, quote_identifier(name));
-		separator = ", ";
-	}
-	appendStringInfoChar(sql, ')');
-}
-
-/* Compares stored bytes: no operator of a column's type is called, and the
- * text means the same under any search_path. */
-static void
-append_condition(StringInfo sql, Relation rel, const CaptureTrigger *wanted)
-{
-	appendStringInfoString(sql, " WHEN (pg_catalog.record_image_ne(");
-	if (wanted->whole_row)
-		appendStringInfoString(sql, "OLD.*, NEW.*");
-	else
-	{
-		append_row(sql, "OLD", rel, wanted->columns);
-		appendStringInfoString(sql, ", ");
-		append_row(sql, "NEW", rel, wanted->columns);
-	}
-	appendStringInfoString(sql, "))");
-}
 
 static const char *
 enabled_clause(char enabled)
@@ -306,8 +174,6 @@ change_trigger(List *commands, Relation rel, int i, const CaptureTrigger *wanted
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE %sTRIGGER %s AFTER %s ON %s FOR EACH ROW",
 					 found->exists ? "OR REPLACE " : "", trigger_names[i], operation_names[i], table);
-	if (wanted->condition)
-		append_condition(&sql, rel, wanted);
 	appendStringInfoString(&sql, " EXECUTE FUNCTION automation.capture()");
 	commands = lappend(commands, sql.data);
 	/* what the table's owner chose outlives a replacement */

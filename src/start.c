@@ -146,7 +146,7 @@ sets_off(const EventGroup *group, const Rule *rule, const Hit *first, const Hit 
 	if (born)
 		return (rule->operations & OP_INSERT) && HIT_NEW(new_hit);
 	if (dies)
-		return (rule->operations & OP_DELETE) && HIT_OLD(new_hit);
+		return (rule->operations & OP_DELETE) && HIT_OLD(old_hit) && HIT_NEW(new_hit);
 	return (rule->operations & OP_UPDATE) && HIT_OLD(old_hit) && HIT_NEW(new_hit) &&
 		net_changed(first, last);
 }

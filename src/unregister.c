@@ -9,6 +9,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "clock.h"
@@ -19,6 +22,8 @@
 #include "register.h"
 #include "rule.h"
 #include "wait.h"
+
+#define LOCK_PATIENCE	"2s"
 
 /* Calls that will never end otherwise: tell who waits for them. */
 static void
@@ -108,6 +113,20 @@ arm(void *arg)
 	wf_engine_leave(&scope);
 }
 
+/* Waiting for the lock keeps all writers of the table waiting behind us: what
+ * is not asked for by name does so for a moment only. */
+static void
+arm_briefly(void *arg)
+{
+	int			level = NewGUCNestLevel();
+
+	if (LockTimeout == 0)
+		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	arm(arg);
+	AtEOXact_GUC(false, level);
+}
+
 void
 wf_arm_relations(List *relations, bool quietly)
 {
@@ -117,12 +136,13 @@ wf_arm_relations(List *relations, bool quietly)
 	foreach(cell, relations)
 	{
 		Oid			relation = lfirst_oid(cell);
+		char	   *name = get_rel_name(relation);
 
-		if (get_rel_name(relation) == NULL)
+		if (name == NULL)
 			continue;
-		if (quietly)
-			(void) wf_guarded(psprintf("set the triggers of table %s", get_rel_name(relation)), arm, &relation);
-		else
+		if (!quietly)
 			arm(&relation);
+		else if (!wf_guarded(psprintf("set the triggers of table %s", name), arm_briefly, &relation))
+			CacheInvalidateRelcacheByRelid(relation);	/* the rules at least are read again */
 	}
 }

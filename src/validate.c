@@ -214,27 +214,23 @@ typedef struct Version
 	char	   *path;
 } Version;
 
-/* Versions that their owner may still run. */
+/* Versions that their owner may still run, the latest first. */
 static List *
 load_versions(const WorkflowRow *row)
 {
-	List	   *numbers = wf_engine_ids("SELECT version::bigint FROM automation.workflow_version"
-										" WHERE workflow = $1 AND author = $2 ORDER BY version DESC",
+	List	   *texts = wf_engine_texts("SELECT pg_catalog.unnest(ARRAY[v.version::text, v.source, v.path]) FROM"
+										" (SELECT version, source, path FROM automation.workflow_version"
+										" WHERE workflow = $1 AND author = $2 ORDER BY version DESC) v",
 										"ii", row->id, row->owner);
 	List	   *versions = NIL;
-	ListCell   *cell;
 
-	foreach(cell, numbers)
+	for (int i = 0; i + 2 < list_length(texts); i += 3)
 	{
 		Version    *v = palloc(sizeof(Version));
-		List	   *texts;
 
-		v->version = (int) *(int64 *) lfirst(cell);
-		texts = wf_engine_texts("SELECT pg_catalog.unnest(ARRAY[source, path])"
-								" FROM automation.workflow_version WHERE workflow = $1 AND version = $2",
-								"ii", row->id, v->version);
-		v->source = linitial(texts);
-		v->path = lsecond(texts);
+		v->version = pg_strtoint32(list_nth(texts, i));
+		v->source = list_nth(texts, i + 1);
+		v->path = list_nth(texts, i + 2);
 		versions = lappend(versions, v);
 	}
 	return versions;

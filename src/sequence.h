@@ -1,0 +1,11 @@
+/*
+ * sequence.h -- draws from the engine's sequences without leaving a trace in
+ * the user's session.
+ */
+#ifndef WF_SEQUENCE_H
+#define WF_SEQUENCE_H
+
+/* Next value of a sequence of ours (INCREMENT 1, CACHE 1, NO CYCLE). */
+extern int64 wf_sequence_next(Oid relid);
+
+#endif
