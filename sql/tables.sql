@@ -119,8 +119,8 @@ CREATE TABLE automation.enrollment (
     version     int NOT NULL,
     owner       int NOT NULL,
     source      int,                     -- of the first argument; NULL = no subject
-    key         text,                    -- look-up form of its primary key
-    entry_key   text NOT NULL,           -- look-up form
+    key         text COLLATE "C",        -- look-up form of its primary key
+    entry_key   text COLLATE "C" NOT NULL,   -- look-up form
     args        jsonb NOT NULL,          -- per argument: array of key texts, text of a value, or null
     vars        jsonb,                   -- per variable: text or null
     found       boolean NOT NULL,
@@ -143,7 +143,7 @@ CREATE INDEX enrollment_subject ON automation.enrollment (source, key);
 -- Row arguments after the first: who is concerned by a change of that row.
 CREATE TABLE automation.argument (
     source      int NOT NULL,
-    key         text NOT NULL,
+    key         text COLLATE "C" NOT NULL,
     enrollment  bigint NOT NULL
 );
 CREATE INDEX argument_row ON automation.argument (source, key, enrollment);
@@ -171,7 +171,7 @@ ALTER TABLE automation.wait REPLICA IDENTITY FULL;
 -- Who entered what, how often. Survives everything but forget.
 CREATE TABLE automation.ledger (
     workflow      int NOT NULL,
-    entry_key     text NOT NULL,         -- look-up form
+    entry_key     text COLLATE "C" NOT NULL,   -- look-up form
     entries       int NOT NULL,
     first_at      timestamptz,
     last_at       timestamptz,

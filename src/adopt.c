@@ -26,8 +26,12 @@
 
 PG_FUNCTION_INFO_V1(wf_adopt);
 
-/* Columns that hold an id: "<table> SET <column> = $2 WHERE <column> = $1". */
+/*
+ * Where ids of a kind stand.  First the highest one, then the columns, the
+ * table's own first.
+ */
 static const char *const workflow_columns[] = {
+	"SELECT max(id)::bigint FROM automation.workflow",
 	"UPDATE automation.workflow SET id = $2 WHERE id = $1",
 	"UPDATE automation.workflow_version SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.rule SET workflow = $2 WHERE workflow = $1",
@@ -38,6 +42,7 @@ static const char *const workflow_columns[] = {
 };
 
 static const char *const owner_columns[] = {
+	"SELECT max(id)::bigint FROM automation.owner",
 	"UPDATE automation.owner SET id = $2 WHERE id = $1",
 	"UPDATE automation.workflow SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.workflow_version SET author = $2 WHERE author = $1",
@@ -50,6 +55,7 @@ static const char *const owner_columns[] = {
 };
 
 static const char *const source_columns[] = {
+	"SELECT max(id)::bigint FROM automation.source",
 	"UPDATE automation.source SET id = $2 WHERE id = $1",
 	"UPDATE automation.rule SET source = $2 WHERE source = $1",
 	"UPDATE automation.enrollment SET source = $2 WHERE source = $1",
@@ -59,6 +65,7 @@ static const char *const source_columns[] = {
 };
 
 static const char *const rule_columns[] = {
+	"SELECT max(id)::bigint FROM automation.rule",
 	"UPDATE automation.rule SET id = $2 WHERE id = $1",
 	NULL
 };
@@ -66,15 +73,20 @@ static const char *const rule_columns[] = {
 static void
 renumber(const char *const *columns, int from, int to)
 {
-	for (; *columns != NULL; columns++)
+	for (columns++; *columns != NULL; columns++)
 		wf_engine_sql(*columns, "ii", from, to);
 }
 
-/* Gives the id to nobody: its holder gets a new one. */
+/*
+ * Gives the id to nobody: its holder gets a new one.  The sequence lags behind
+ * while a dump is loaded; arm() sets it right.
+ */
 static void
 vacate(const char *const *columns, const char *sequence, int id)
 {
-	renumber(columns, id, (int) wf_store_nextval(sequence));
+	int64		highest = *(int64 *) linitial(wf_engine_ids(columns[0], ""));
+
+	renumber(columns, id, (int) Max(highest + 1, wf_store_nextval(sequence)));
 }
 
 /* --- the first row --- */

@@ -38,6 +38,7 @@
 #include "engine.h"
 #include "item.h"
 #include "ready.h"
+#include "seat.h"
 #include "settings.h"
 #include "start.h"
 #include "store.h"
@@ -589,6 +590,23 @@ reload(Engine *engine, WorkItem *item)
 	return false;
 }
 
+/*
+ * The abort has released the seat lock.  It is taken again before anything is
+ * written, and nothing read before counts any more.  False: somebody else
+ * works for the owner now, and will meet the item himself.
+ */
+static bool
+regain_seat(Engine *engine)
+{
+	if (engine->foreground || wf_seat_held(engine->owner))
+		return true;
+	if (!wf_seat_lock(engine->owner, false))
+		return false;
+	wf_engine_forget(engine);
+	(void) wf_event_read(engine->reader);
+	return true;
+}
+
 /* Runs a settling function in a transaction of its own; false if it failed too. */
 static bool
 settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, SettleFunction function)
@@ -599,9 +617,11 @@ settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, Set
 	begin_batch(engine);
 	PG_TRY();
 	{
+		bool		ours = regain_seat(engine);
+
 		PushActiveSnapshot(GetTransactionSnapshot());
 		set_lock_timeout();
-		if (reload(engine, &item))
+		if (ours && reload(engine, &item))
 			function(engine, &item, failure, wf_clock_now());
 		PopActiveSnapshot();
 		commit_batch(engine);
@@ -688,10 +708,12 @@ static void
 catch_error(Engine *engine)
 {
 	bool		in_item = engine->in_item;
+	MemoryContext context = AllocSetContextCreate(engine->context, "automation failure",
+												  ALLOCSET_SMALL_SIZES);
 	ErrorData  *error;
 	Jsonb	   *detail;
 
-	MemoryContextSwitchTo(engine->context);
+	MemoryContextSwitchTo(context);
 	if (ProcDiePending)
 		PG_RE_THROW();
 	error = CopyErrorData();
@@ -700,8 +722,8 @@ catch_error(Engine *engine)
 	rollback_batch(engine);
 	wf_blame_clear();
 	handle_failure(engine, error, detail, in_item);
-	FreeErrorData(error);
-	pfree(detail);
+	MemoryContextSwitchTo(engine->context);
+	MemoryContextDelete(context);
 }
 
 /* One batch; see engine.h. */
@@ -745,7 +767,7 @@ wf_batch(Engine *engine)
 TimestampTz
 wf_engine_next(Engine *engine)
 {
-	TimestampTz next = wf_timer_earliest(engine->owner);
+	TimestampTz next = engine->foreground ? wf_timer_earliest(engine->owner) : wf_timer_heap_next(engine->heap);
 	TimestampTz parked = wf_parked_next(engine->owner);
 
 	if (parked != 0 && (next == 0 || parked < next))

@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "enginesql.h"
 #include "enrollment.h"
+#include "interp.h"
 #include "event.h"
 #include "key.h"
 #include "owner.h"
@@ -511,10 +512,13 @@ Datum
 wf_finished(PG_FUNCTION_ARGS)
 {
 	int64		id = PG_GETARG_INT64(0);
-	int			n;
+	bool		finished;
 
 	require_asker(id, wf_enrollment_load(id));
-	PG_RETURN_BOOL(wf_call_finished(id, wf_cause_get(&n) != NULL));
+	finished = wf_call_finished(id, wf_run_current() != NULL);
+	if (!finished)
+		wf_run_asked_finished(id);
+	PG_RETURN_BOOL(finished);
 }
 
 #define HISTORY_OWNER	2

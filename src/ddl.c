@@ -238,7 +238,7 @@ trigger_touched(const Touched *touched)
 static void
 reconcile_quietly(void *arg)
 {
-	wf_reconcile(false);
+	wf_reconcile_functions();
 }
 
 /* Another extension's script may have made or changed workflows, and scripts

@@ -1,9 +1,11 @@
 /*
  * enginesql.h -- SQL over the engine's own tables, for cold commands.
  *
- * Runs in engine scope, so the text is always a constant of ours with all
- * names qualified; what users gave comes as arguments.  One letter of "types"
- * per argument: i int4, l int8, o oid, b bool, t text (a NULL pointer is NULL).
+ * Runs in engine scope, so the text is always a constant of ours; what users
+ * gave comes as arguments.  Tables and functions are written with their schema;
+ * operators and types need none, for the path there is pg_catalog, then the
+ * temporary schema, where functions and operators are never looked for.
+ * One letter of "types" per argument: i int4, l int8, o oid, b bool, t text (a NULL pointer is NULL).
  */
 #ifndef WF_ENGINESQL_H
 #define WF_ENGINESQL_H

@@ -869,10 +869,8 @@ lock_call(Relation rel, ItemPointer tid)
 	TM_FailureData failure;
 	TM_Result	result;
 
-	PushActiveSnapshot(GetLatestSnapshot());
 	result = table_tuple_lock(rel, tid, GetActiveSnapshot(), slot, GetCurrentCommandId(true),
 							  LockTupleKeyShare, LockWaitBlock, 0, &failure);
-	PopActiveSnapshot();
 	ExecDropSingleTupleTableSlot(slot);
 	if (result != TM_Ok && result != TM_Deleted)
 		ereport(ERROR,
@@ -890,10 +888,13 @@ wf_call_finished(int64 id, bool lock)
 {
 	Relation	rel = wf_store_open("call", lock ? RowShareLock : AccessShareLock);
 	ItemPointerData tid;
-	bool		open = find_call(rel, id, &tid);
+	bool		open;
 
+	PushActiveSnapshot(GetLatestSnapshot());	/* the row found stays in its place */
+	open = find_call(rel, id, &tid);
 	if (open && lock)
 		open = lock_call(rel, &tid);
+	PopActiveSnapshot();
 	table_close(rel, NoLock);
 	return !open && wf_enrollment_load(id) == NULL;
 }

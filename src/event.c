@@ -16,9 +16,11 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -214,6 +216,14 @@ open_segment(void)
 				 errhint("Run CREATE EXTENSION automation in this database.")));
 	held = segment;
 	return rel;
+}
+
+/* Fetches a row by its place; see the header. */
+bool
+wf_fetch_row(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	return ItemPointerGetBlockNumber(&tid) < RelationGetNumberOfBlocks(rel) &&
+		table_tuple_fetch_row_version(rel, &tid, snapshot, slot);
 }
 
 /* Remembers an owner for the commit callback. */

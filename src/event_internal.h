@@ -1,12 +1,16 @@
 /*
- * event_internal.h -- what the files of the event log share: event.c,
- * event_read.c, event_rotate.c, and their neighbours parked.c and history.c.
+ * event_internal.h -- what the files of the event log share (event.c,
+ * event_read.c, event_rotate.c), and their neighbours enrollment.c, timer.c,
+ * parked.c and history.c with them.
  */
 #ifndef WF_EVENT_INTERNAL_H
 #define WF_EVENT_INTERNAL_H
 
 #include "access/transam.h"
+#include "executor/tuptable.h"
+#include "storage/itemptr.h"
 #include "utils/rel.h"
+#include "utils/snapshot.h"
 
 #include "event.h"
 
@@ -45,6 +49,12 @@ extern const char *wf_event_index_name(int segment);
 
 /* The segment the pointer names, as of now; false if that can't be read without waiting. */
 extern bool wf_event_current(int *segment);
+
+/*
+ * Fetches the row version at tid that the snapshot sees.  False if there is
+ * none, also if the table has become shorter since tid was noted.
+ */
+extern bool wf_fetch_row(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTableSlot *slot);
 
 /* 64-bit form of an xid that is older than, or not much newer than, "next". */
 extern FullTransactionId wf_full_xid(FullTransactionId next, TransactionId xid);

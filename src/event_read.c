@@ -449,11 +449,36 @@ storage_changed(EventReader *reader, Oid *storage)
 	return changed;
 }
 
+/* Group of an entry's row; a new one gets the next number. */
+static int
+group_of_row(HTAB *rows, const Entry *entry, int *ngroups)
+{
+	RowId		id = {.xact = entry->xact,.source = entry->source};
+	RowGroup   *row;
+	bool		found;
+	int			group;
+
+	id.row = entry->moved ? entry->old_row : entry->row;
+	row = hash_search(rows, &id, HASH_ENTER, &found);
+	if (!found)
+		row->group = (*ngroups)++;
+	group = row->group;
+	if (entry->moved && entry->old_row != entry->row)
+	{
+		/* From here on the row goes by its new key; the old one is free. */
+		hash_search(rows, &id, HASH_REMOVE, NULL);
+		id.row = entry->row;
+		row = hash_search(rows, &id, HASH_ENTER, NULL);
+		row->group = group;
+	}
+	return group;
+}
+
 /* Numbers the groups of entries in order of their first events; returns how many. */
 static int
 number_groups(EntryList *list)
 {
-	HASHCTL		control = {.keysize = sizeof(RowId), .entrysize = sizeof(RowGroup), .hcxt = CurrentMemoryContext};
+	HASHCTL		control = {.keysize = sizeof(RowId),.entrysize = sizeof(RowGroup),.hcxt = CurrentMemoryContext};
 	HTAB	   *rows;
 	int			ngroups = 0;
 
@@ -463,28 +488,8 @@ number_groups(EntryList *list)
 	for (int i = 0; i < list->n; i++)
 	{
 		Entry	   *entry = &list->items[i];
-		RowId		id = {.xact = entry->xact, .source = entry->source};
-		RowGroup   *row;
-		bool		found;
 
-		if (entry->alone)
-		{
-			entry->group = ngroups++;
-			continue;
-		}
-		id.row = entry->moved ? entry->old_row : entry->row;
-		row = hash_search(rows, &id, HASH_ENTER, &found);
-		if (!found)
-			row->group = ngroups++;
-		entry->group = row->group;
-		if (entry->moved && entry->old_row != entry->row)
-		{
-			/* From here on the row goes by its new key; the old one is free. */
-			hash_search(rows, &id, HASH_REMOVE, NULL);
-			id.row = entry->row;
-			row = hash_search(rows, &id, HASH_ENTER, NULL);
-			row->group = entry->group;
-		}
+		entry->group = entry->alone ? ngroups++ : group_of_row(rows, entry, &ngroups);
 	}
 	hash_destroy(rows);
 	return ngroups;
@@ -743,10 +748,9 @@ wf_event_owners(EventReader *reader)
 static bool
 fetch_event(Relation rel, const Entry *entry, TupleTableSlot *slot)
 {
-	ItemPointerData tid = entry->tid;
 	bool		isnull;
 
-	return table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot) &&
+	return wf_fetch_row(rel, entry->tid, SnapshotSelf, slot) &&
 		DatumGetInt64(slot_getattr(slot, EVENT_SEQ, &isnull)) == entry->seq;
 }
 

@@ -80,7 +80,7 @@ static bool
 is_needed(Relation rel, Snapshot snapshot, ItemPointerData tid)
 {
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	bool		found = table_tuple_fetch_row_version(rel, &tid, snapshot, slot);
+	bool		found = wf_fetch_row(rel, tid, snapshot, slot);
 
 	ExecDropSingleTupleTableSlot(slot);
 	return found;

@@ -126,6 +126,12 @@ bind_function(void *arg)
 }
 
 void
+wf_reconcile_functions(void)
+{
+	reconcile_functions();
+}
+
+void
 wf_reconcile_bindings(void)
 {
 	ListCell   *cell;
@@ -171,6 +177,27 @@ arm_tables(bool all)
 	wf_arm_relations(relations, true);
 }
 
+/* --- sequences --- */
+
+/* Rows that made way for restored ones may have ids the sequences have yet to
+ * give. */
+static void
+advance_sequences(void)
+{
+	static const char *const sequences[][2] = {
+		{"automation.owner", "automation.owner_seq"},
+		{"automation.source", "automation.source_seq"},
+		{"automation.workflow", "automation.workflow_seq"},
+		{"automation.rule", "automation.rule_seq"},
+		{"automation.enrollment", "automation.enrollment_seq"},
+		{"automation.parked", "automation.parked_seq"}
+	};
+
+	for (int i = 0; i < lengthof(sequences); i++)
+		wf_engine_sql(psprintf("SELECT pg_catalog.setval('%s', t.highest) FROM (SELECT max(id) AS highest FROM %s) t, %s s"
+							   " WHERE t.highest > s.last_value", sequences[i][1], sequences[i][0], sequences[i][1]), "");
+}
+
 static void
 reconcile(bool thoroughly)
 {
@@ -179,6 +206,29 @@ reconcile(bool thoroughly)
 	forget_displaced();
 	forget_lost_tables();
 	arm_tables(thoroughly);
+	if (thoroughly)
+		advance_sequences();
+}
+
+/*
+ * No row at all: either nothing is to be done, or a restore has made the
+ * functions and their rows are about to come.  To register them now would be
+ * in its way.
+ */
+static bool
+restore_may_be_running(void)
+{
+	int			n;
+
+	if (wf_workflow_all() != NIL)
+		return false;
+	n = list_length(wf_register_routines());
+	if (n > 0)
+		ereport(LOG,
+				(errmsg("%d workflow functions in database \"%s\" are not registered",
+						n, get_database_name(MyDatabaseId)),
+				 errhint("If no restore is under way, a superuser runs CALL automation.reconcile() there.")));
+	return true;
 }
 
 void
@@ -188,13 +238,11 @@ wf_reconcile(bool force)
 
 	if (!wf_store_present())
 		return;
+	/* the coordinator says so in the log */
 	if (!force && !wf_engine_armed())
-	{
-		ereport(LOG,
-				(errmsg("automation is disarmed in database \"%s\": no workflow runs", get_database_name(MyDatabaseId)),
-				 errhint("After a restore is complete, a superuser runs CALL automation.arm() there.")));
 		return;
-	}
+	if (!force && restore_may_be_running())
+		return;
 	level = NewGUCNestLevel();
 	if (LockTimeout == 0)
 		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,

@@ -87,11 +87,14 @@ extern void wf_arm_relations(List *relations, bool quietly);
 /*
  * Brings the engine's tables into line with the catalog: called by the
  * coordinator at its start, inside a transaction, and by CALL
- * automation.reconcile() and arm().  Does nothing while the engine is disarmed,
- * unless forced.  Not forced, it is cheap when nothing is wrong; forced, it
- * takes the lock of every watched table to look at its triggers.
+ * automation.reconcile() and arm().  Unless forced, it does nothing while the
+ * engine is disarmed or no workflow is registered: a restore may be running.
+ * Not forced, it is cheap when nothing is wrong; forced, it takes the lock of
+ * every watched table to look at its triggers.
  */
 extern void wf_reconcile(bool force);
+/* Registers functions that are not, or not as they are. */
+extern void wf_reconcile_functions(void);
 /* Binds rows to functions, registers none: what a restore needs. */
 extern void wf_reconcile_bindings(void);
 extern bool wf_engine_armed(void);

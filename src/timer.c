@@ -26,6 +26,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "event_internal.h"
 #include "store.h"
 #include "timer.h"
 
@@ -380,8 +381,7 @@ static bool
 in_place(Relation rel, const DueTimer *timer)
 {
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	ItemPointerData tid = timer->tid;
-	bool		found = table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot);
+	bool		found = wf_fetch_row(rel, timer->tid, SnapshotSelf, slot);
 
 	if (found)
 	{
