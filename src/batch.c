@@ -216,6 +216,7 @@ item_options(Engine *engine)
 	ItemOptions options;
 
 	options.now = engine->now;
+	options.owner = engine->owner;
 	options.watchdog = engine->alone ? wf_step_timeout : SLOW_FACTOR * wf_batch_time;
 	options.terminate = engine->alone && !engine->foreground;
 	options.failure = NULL;
@@ -554,7 +555,7 @@ typedef void (*SettleFunction) (Engine *engine, const WorkItem *item, const Fail
 static void
 settle(Engine *engine, const WorkItem *item, const Failure *failure, TimestampTz now)
 {
-	ItemOptions options = {now, wf_step_timeout, !engine->foreground, NULL};
+	ItemOptions options = {now, engine->owner, wf_step_timeout, !engine->foreground, NULL};
 
 	wf_item_settle(engine, item, failure, &options);
 }

@@ -11,6 +11,7 @@
 typedef struct ItemOptions
 {
 	TimestampTz now;					/* engine time of the item */
+	int			owner;					/* whose enrollments this process carries */
 	int			watchdog;				/* ms per statement */
 	bool		terminate;
 	struct Failure *failure;			/* not NULL: don't run, record this failure instead */

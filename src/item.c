@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "commands.h"
 #include "compat.h"
 #include "history.h"
 #include "item.h"
@@ -119,6 +120,8 @@ run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
 
 		if (fired->rule->owner == engine->owner)
 			wf_start_rule_run(&event, fired->rule, false, options);
+		else
+			wf_event_append(&event);	/* the workflow has another owner now */
 		CommandCounterIncrement();
 	}
 }
@@ -229,10 +232,45 @@ run_command(Engine *engine, const Event *event, const ItemOptions *options)
 
 /* --- dispatch --- */
 
+/* Whom an event is for now: a workflow may have changed hands since. */
+static int
+owner_now(const Event *event)
+{
+	if (event->kind == EVENT_ENTRY)
+	{
+		Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
+
+		return rule ? rule->owner : event->owner;
+	}
+	if (event->kind == EVENT_HAND)
+	{
+		WorkflowRow *row = wf_workflow_load(HIT_RULE(event->hits[0]));
+
+		return row ? row->owner : event->owner;
+	}
+	if (event->target != 0)
+	{
+		Enrollment *e = wf_enrollment_load(event->target);
+
+		return e ? e->owner : event->owner;
+	}
+	return event->owner;
+}
+
 /* One event that stands alone: derived, by hand, wake, command. */
 static void
 run_event(Engine *engine, const Event *event, const ItemOptions *options)
 {
+	int			owner = owner_now(event);
+
+	if (owner != engine->owner)
+	{
+		Event		forwarded = *event;
+
+		forwarded.owner = owner;
+		wf_event_append(&forwarded);
+		return;
+	}
 	switch (event->kind)
 	{
 		case EVENT_ENTRY:

@@ -276,7 +276,7 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 	Run		   *run;
 	int			level;
 
-	if (e == NULL || (source == WAKE_BY_TIMER && e->epoch != epoch))
+	if (e == NULL || e->owner != options->owner || (source == WAKE_BY_TIMER && e->epoch != epoch))
 		return;
 	if (deleted)
 	{
@@ -291,6 +291,11 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 		return;
 	}
 	program = wf_ready(e->workflow, e->version, &row, &reason);
+	if (row == NULL)
+	{
+		wf_end(e, options->now, reason);
+		return;
+	}
 	if (program == NULL)
 	{
 		if (e->state != STATE_HELD || strcmp(e->reason ? e->reason : "", reason) != 0)

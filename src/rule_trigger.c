@@ -137,7 +137,9 @@ find_triggers(CaptureTrigger *found, Oid relation, Oid function)
 static bool
 same_trigger(const CaptureTrigger *wanted, const CaptureTrigger *found)
 {
-	return wanted->exists == found->exists && wanted->fits == found->fits;
+	if (!wanted->exists || !found->exists)
+		return wanted->exists == found->exists;
+	return wanted->fits == found->fits;
 }
 
 /* ----------------------------------------------------------------
