@@ -154,8 +154,8 @@ extern int no_such_variable
 	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
 #endif
 
-/* 18: LockHeldByMe asks whether a stronger mode counts too. */
-#if PG_VERSION_NUM >= 180000
+/* 17: LockHeldByMe asks whether a stronger mode counts too. */
+#if PG_VERSION_NUM >= 170000
 #define WF_COMPAT_LOCK_HELD_EXACT , false
 #else
 #define WF_COMPAT_LOCK_HELD_EXACT

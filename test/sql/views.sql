@@ -28,14 +28,13 @@ BEGIN
   WAIT UNTIL p.call_on;
   WAIT UNTIL p.status = 'done' TIMEOUT '7 days';
 END $$;
-INSERT INTO person VALUES
-    (1, 'Ann', 'new', '2001-01-01'), (2, 'Bob', 'new', NULL), (3, 'Cid', 'new', '2001-01-01', 0),
-    (4, NULL, 'new'), (5, 'Eve', 'new', '2001-01-01');
-UPDATE person SET status = 'called';
+INSERT INTO person (id, name, call_on, divisor) VALUES
+    (1, 'Ann', '2001-01-01', 1), (2, 'Bob', NULL, 1), (3, 'Cid', '2001-01-01', 0), (4, NULL, NULL, 1), (5, 'Eve', '2001-01-01', 1);
+UPDATE person SET status = 'called' WHERE id <> 3;
 CALL automation.run();
 UPDATE person SET status = 'done' WHERE id = 5;
 UPDATE person SET status = 'new' WHERE id = 1;
-UPDATE person SET status = 'called' WHERE id = 1;
+UPDATE person SET status = 'called' WHERE id IN (1, 3);
 CALL automation.run();
 
 SELECT name, schema, signature, owner, active, entry, hold, version, entered, waiting, retrying, held, failed, note
@@ -86,6 +85,7 @@ SELECT subject_key, vars FROM automation.enrollments WHERE owner = 'views_owner'
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA views, views_other CASCADE;
+DROP OWNED BY views_owner, views_other;
 DROP ROLE views_owner, views_other, views_monitor, views_auditor;
 SELECT count(*) FROM automation.workflows WHERE name = 'ring';
 
