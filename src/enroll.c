@@ -370,6 +370,22 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 	wf_cause_set(0, NULL);
 }
 
+/* automation.history = statements: a line for each statement that was run. */
+static void
+write_trace(Run *run)
+{
+	Enrollment *e = run->e;
+	int			stands_on = e->statement;
+	ListCell   *lc;
+
+	foreach(lc, run->trace)
+	{
+		e->statement = lfirst_int(lc);
+		wf_history_write(e, run->now, "statement", NULL, NULL);
+	}
+	e->statement = stands_on;
+}
+
 /* Writes what a run came to; the enrollment is written once. */
 void
 wf_persist(Run *run, Outcome outcome)
@@ -380,6 +396,7 @@ wf_persist(Run *run, Outcome outcome)
 	e->error = NULL;
 	e->reason = NULL;
 	e->since = run->now;
+	write_trace(run);
 	switch (outcome.kind)
 	{
 		case OUTCOME_WAITING:

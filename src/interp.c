@@ -585,6 +585,8 @@ run_loop(Run *run, int pc)
 			return outcome(OUTCOME_HELD, "runaway");
 		if (stops_before(run, &result))
 			return result;
+		if (wf_history_level == HISTORY_STATEMENTS && current->stmt && current->op != OP_JUMP)
+			run->trace = lappend_int(run->trace, current->stmt->ordinal);
 		if (run->watchdog > 0)
 			wf_watchdog_start(run->watchdog, run->terminate);
 		pc = step(run, pc, &result);

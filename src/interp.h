@@ -34,6 +34,7 @@ typedef struct Run
 	int			watchdog;				/* ms per statement, 0 = none */
 	bool		terminate;				/* end the process at three times that */
 	bool		exits_due;				/* EXIT WHEN has to be looked at */
+	List	   *trace;					/* ordinals of statements run, when the history wants them */
 	char	   *bad_zone;				/* TIME ZONE gave a name the server does not know */
 } Run;
 

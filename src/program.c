@@ -467,6 +467,7 @@ static void
 build(Program *program, WorkflowRow *row)
 {
 	SourceContext source;
+	int			level;
 
 	if (!load_version(program))
 		ereport(ERROR,
@@ -480,6 +481,7 @@ build(Program *program, WorkflowRow *row)
 				 errmsg("workflow %s does not exist", row->signature),
 				 errhint("CALL automation.reconcile().")));
 	MemoryContextSetIdentifier(program->context, pstrdup(row->signature));
+	level = wf_config_enter(program->path, program->sig->config);
 	wf_source_context_enter(&source, program->body, program->sig->name);
 	program->tree = wf_parse(program->body);
 	program->vars = wf_analyze_declarations(program->tree, program->body, program->sig, &program->nvars);
@@ -493,6 +495,7 @@ build(Program *program, WorkflowRow *row)
 	build_inits(program);
 	build_code(program);
 	wf_source_context_leave(&source);
+	wf_config_leave(level);
 }
 
 /* --- invalidation --- */

@@ -180,7 +180,7 @@ $node->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+$node->wait_for_catchup($standby, 'replay', $node->lsn('flush'));
 processes($standby, '', undef, 0, 'nobody works on a standby');
 $standby->promote;
 processes($standby, 'launcher', undef, 1, 'the launcher starts at promotion');
