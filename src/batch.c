@@ -655,8 +655,11 @@ settle_alone(Engine *engine, SuspectItem *suspect, Failure *failure)
 	failure->conflicts = ++suspect->conflicts;
 	if (failure->kind == FAILURE_ERROR)
 		(void) hash_search(engine->suspects, &key, HASH_REMOVE, NULL);
-	if (!settle_in_transaction(engine, item, failure, settle) &&
-		!settle_in_transaction(engine, item, failure, wf_item_park))
+	if (settle_in_transaction(engine, item, failure, settle) ||
+		settle_in_transaction(engine, item, failure, wf_item_park))
+		return;
+	engine->blocked = true;
+	if (failure->kind == FAILURE_ERROR)
 		ereport(LOG,
 				(errmsg("automation could neither run nor set aside an item"),
 				 errdetail("Kind %d, id %lld.", (int) key.kind, (long long) key.id)));
@@ -738,6 +741,7 @@ wf_batch(Engine *engine)
 	engine->nitems = 0;
 	engine->alone = false;
 	engine->in_item = false;
+	engine->blocked = false;
 	engine->started = GetCurrentTimestamp();
 	begin_batch(engine);
 	PG_TRY();
@@ -761,7 +765,7 @@ wf_batch(Engine *engine)
 		catch_error(engine);
 	}
 	PG_END_TRY();
-	return result;
+	return engine->blocked ? BATCH_BLOCKED : result;
 }
 
 /* Earliest moment with something to do; in a transaction. */

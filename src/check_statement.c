@@ -261,8 +261,10 @@ static void
 check_wait_for(Check *ck, const Statement *stmt)
 {
 	Scope		scope = wf_check_scope(ck, "WAIT FOR", true);
+	Query	   *query = wf_analyze_interval(&scope, stmt->expr, "WAIT FOR");
 
-	(void) wf_analyze_interval(&scope, stmt->expr, "WAIT FOR");
+	/* an interval that is NULL becomes known by a change */
+	wf_check_watch(ck, query, &scope);
 }
 
 static void

@@ -52,6 +52,7 @@ typedef struct Engine
 	int			nitems;
 	bool		alone;
 	bool		in_item;
+	bool		blocked;
 	WorkItem		item;					/* the current one */
 	TimestampTz started;				/* server clock: the time budget */
 	TimestampTz now;					/* engine time of the current item */
@@ -62,6 +63,7 @@ typedef enum
 	BATCH_IDLE,							/* nothing was due */
 	BATCH_DONE,							/* did something: ask again */
 	BATCH_FAILED,						/* an item failed and was dealt with */
+	BATCH_BLOCKED,						/* an item could not even be recorded: ask again in a moment */
 	BATCH_STOP							/* disarmed or gone */
 } BatchResult;
 

@@ -39,6 +39,7 @@
 #include "store.h"
 
 #define SLEEP_MAX_MS 10000				/* it looks around this often unasked */
+#define BLOCKED_DELAY_MS 100			/* somebody's DDL holds our rows */
 #define TROUBLE_DELAY_MS 1000			/* after an error outside any item */
 
 /* SIGTERM: in user SQL the transaction is given up, elsewhere the loop ends. */
@@ -165,6 +166,9 @@ turn(Engine *engine)
 	result = wf_batch(engine);
 	if (result == BATCH_STOP)
 		return false;
+	if (result == BATCH_BLOCKED)
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BLOCKED_DELAY_MS,
+						 wf_compat_wait_event("AutomationExecutor"));
 	if (result == BATCH_IDLE)
 	{
 		if (wf_board_asked_to_leave())

@@ -33,6 +33,7 @@
 #include "history.h"
 #include "owner.h"
 #include "seat.h"
+#include "settings.h"
 #include "store.h"
 
 #define POLL_MS 2
@@ -145,6 +146,8 @@ run_here(Engine *engine)
 		result = wf_batch(engine);
 		if (result == BATCH_STOP)
 			refuse_disarmed();
+		if (result == BATCH_BLOCKED)
+			pg_usleep(POLL_MS * 1000L);
 	} while (result != BATCH_IDLE);
 }
 
@@ -197,7 +200,7 @@ earliest_due(int owner)
 	Engine	   *engine = wf_engine_create(CurrentMemoryContext, owner, true);
 	TimestampTz next;
 
-	engine->next_sweep = wf_clock_now() + 1;
+	engine->next_sweep = wf_clock_now() + (int64) wf_recheck_interval * 1000;
 	next = wf_engine_next(engine);
 	wf_engine_destroy(engine);
 	return next;
