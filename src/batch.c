@@ -16,11 +16,13 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "commands/async.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
@@ -58,8 +60,10 @@ typedef struct SuspectItem
 {
 	ItemKey		key;
 	int			conflicts;
-	bool		condemned;				/* killed its process too often: never run again */
+	int			deaths;					/* of processes that ran it alone */
 } SuspectItem;
+
+static HTAB *session_suspects = NULL;	/* of engines in the foreground */
 
 /* --- engine --- */
 
@@ -86,7 +90,15 @@ wf_engine_create(MemoryContext parent, int owner, bool foreground)
 	engine->foreground = foreground;
 	engine->reader = wf_event_reader_create(context, owner);
 	engine->heap = wf_timer_heap_create(context, owner);
-	engine->suspects = create_suspects(context);
+	if (!foreground)
+		engine->suspects = create_suspects(context);
+	else
+	{
+		/* advance() makes an engine for each step: who met a lock is remembered */
+		if (session_suspects == NULL)
+			session_suspects = create_suspects(TopMemoryContext);
+		engine->suspects = session_suspects;
+	}
 	engine->clock_generation = wf_clock_generation();
 	return engine;
 }
@@ -127,7 +139,9 @@ commit_batch(Engine *engine)
 	if (engine->foreground)
 	{
 		ReleaseCurrentSubTransaction();
+		engine->committing = true;
 		SPI_commit();
+		engine->committing = false;
 	}
 	else
 		CommitTransactionCommand();
@@ -136,18 +150,20 @@ commit_batch(Engine *engine)
 	MemoryContextSwitchTo(engine->context);
 }
 
-/* After an error was caught and copied. */
+/* After an error was caught and copied.  A SPI_commit() that failed has rolled
+ * back and begun a new transaction already. */
 static void
 rollback_batch(Engine *engine)
 {
 	wf_watchdog_stop();
-	if (engine->foreground)
+	if (!engine->foreground)
+		AbortCurrentTransaction();
+	else if (!engine->committing)
 	{
 		RollbackAndReleaseCurrentSubTransaction();
 		SPI_commit();
 	}
-	else
-		AbortCurrentTransaction();
+	engine->committing = false;
 	wf_cause_set(0, NULL);
 	wf_run_clear();
 	wf_event_rolled_back(engine->reader);
@@ -205,7 +221,7 @@ make_suspect(Engine *engine, const WorkItem *item)
 	if (!found)
 	{
 		suspect->conflicts = 0;
-		suspect->condemned = false;
+		suspect->deaths = 0;
 	}
 	return suspect;
 }
@@ -218,9 +234,22 @@ item_options(Engine *engine)
 	options.now = engine->now;
 	options.owner = engine->owner;
 	options.watchdog = engine->alone ? wf_step_timeout : SLOW_FACTOR * wf_batch_time;
-	options.terminate = engine->alone && !engine->foreground;
+	options.terminate = !engine->foreground;
 	options.failure = NULL;
 	return options;
+}
+
+/* Locks are given up before a user's deadlock check could make him the victim;
+ * for each item anew, since the last one's SQL may have set it. */
+static void
+set_lock_timeout(void)
+{
+	char		ms[32];
+
+	if (LockTimeout == wf_batch_time)
+		return;
+	snprintf(ms, sizeof(ms), "%dms", wf_batch_time);
+	(void) set_config_option("lock_timeout", ms, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
 /* A portal a step left open must not reach the next item, nor commit. */
@@ -231,16 +260,37 @@ drop_portals(Engine *engine)
 		PortalHashTableDeleteAll();
 }
 
-/* An item that has killed its process while it ran alone, several times. */
+/* A worker reads no notifications: one that listened would keep the queue full. */
+static void
+drop_listeners(Engine *engine)
+{
+	if (!engine->foreground)
+		Async_UnlistenAll();
+}
+
+/* An item that runs alone from now on; see engine.h. */
 void
-wf_engine_suspect(Engine *engine, int64 kind, int64 id, bool condemned)
+wf_engine_suspect(Engine *engine, int64 kind, int64 id, int deaths)
 {
 	WorkItem		item;
 
 	memset(&item, 0, sizeof(item));
 	item.key.kind = kind;
 	item.key.id = id;
-	make_suspect(engine, &item)->condemned = condemned;
+	make_suspect(engine, &item)->deaths = deaths;
+}
+
+/* Killed its process too often: it is not run but held.  If even that kills,
+ * since the conditions are evaluated for it, it is dropped unseen. */
+static void
+condemn(Engine *engine, const WorkItem *item, int deaths, const ItemOptions *options)
+{
+	Failure		crash = {FAILURE_CRASH, NULL, false, false, 0};
+
+	if (deaths > BLAME_MAX_DEATHS)
+		wf_item_discard(engine, item, &crash, options);
+	else
+		wf_item_settle(engine, item, &crash, options);
 }
 
 /* Does it, unless it is a suspect in company: then the batch ends before it. */
@@ -263,14 +313,13 @@ do_item(Engine *engine, const WorkItem *item)
 	wf_resume_reset();
 	wf_blame_item('a' + (char) item->key.kind, item->key.id, engine->alone);
 	options = item_options(engine);
-	if (suspect && suspect->condemned)
-	{
-		Failure		crash = {FAILURE_CRASH, NULL, false, false, 0};
-
-		wf_item_settle(engine, item, &crash, &options);
-	}
+	set_lock_timeout();
+	wf_watchdog_start(options.watchdog, options.terminate);
+	if (suspect && suspect->deaths >= BLAME_MAX_DEATHS)
+		condemn(engine, item, suspect->deaths, &options);
 	else
 		wf_item_run(engine, item, &options);
+	wf_watchdog_stop();
 	drop_portals(engine);
 	wf_run_clear();
 	engine->in_item = false;
@@ -433,23 +482,19 @@ do_sweep(Engine *engine)
 
 /* Constraints that wait for COMMIT are checked here, where an error has a culprit. */
 static void
-fire_deferred(void)
+fire_deferred(Engine *engine)
 {
 	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
+	ItemOptions options = item_options(engine);
+	int			level;
 
 	stmt->constraints = NIL;
 	stmt->deferred = false;
+	level = NewGUCNestLevel();		/* what the triggers SET ends here */
+	wf_watchdog_start(options.watchdog, options.terminate);
 	AfterTriggerSetState(stmt);
-}
-
-/* Locks are given up before a user's deadlock check could make him the victim. */
-static void
-set_lock_timeout(void)
-{
-	char		ms[32];
-
-	snprintf(ms, sizeof(ms), "%dms", Max(wf_batch_time, 1));
-	(void) set_config_option("lock_timeout", ms, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	wf_watchdog_stop();
+	AtEOXact_GUC(false, level);
 }
 
 /* The transaction's work; true when nothing is left that was due. */
@@ -472,8 +517,9 @@ batch_body(Engine *engine)
 	through = do_events(engine) && do_parked(engine) && do_timers(engine) && do_sweep(engine);
 	if (engine->nitems > 0)
 	{
-		fire_deferred();
+		fire_deferred(engine);
 		drop_portals(engine);
+		drop_listeners(engine);
 	}
 	PopActiveSnapshot();
 	if (through && engine->nitems == 0)
@@ -599,7 +645,7 @@ reload(Engine *engine, WorkItem *item)
 static bool
 regain_seat(Engine *engine)
 {
-	if (engine->foreground || wf_seat_held(engine->owner))
+	if (wf_seat_held(engine->owner))
 		return true;
 	if (!wf_seat_lock(engine->owner, false))
 		return false;
@@ -614,6 +660,7 @@ settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, Set
 {
 	volatile bool done = false;
 
+	forget_last_batch();
 	MemoryContextReset(engine->item_context);
 	begin_batch(engine);
 	PG_TRY();
@@ -623,9 +670,15 @@ settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, Set
 		PushActiveSnapshot(GetTransactionSnapshot());
 		set_lock_timeout();
 		if (ours && reload(engine, &item))
+		{
+			wf_blame_item('a' + (char) item.key.kind, item.key.id, true);
+			wf_watchdog_start(wf_step_timeout, !engine->foreground);
 			function(engine, &item, failure, wf_clock_now());
+			wf_watchdog_stop();
+		}
 		PopActiveSnapshot();
 		commit_batch(engine);
+		wf_blame_clear();
 		done = true;
 	}
 	PG_CATCH();
@@ -635,6 +688,7 @@ settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, Set
 			PG_RE_THROW();
 		FlushErrorState();
 		rollback_batch(engine);
+		wf_blame_clear();
 	}
 	PG_END_TRY();
 	return done;

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -28,7 +29,7 @@
 #include "watchdog.h"
 
 #define BLAME_FILE "automation.blame"	/* the data directory is the current one */
-#define BLAME_MAGIC 0x57464231	/* changes with the layout */
+#define BLAME_MAGIC 0x57464232	/* changes with the layout */
 #define PLACES 256
 
 /* What a process runs.  Free when pid is 0. */
@@ -43,7 +44,7 @@ typedef struct Note
 	int64		id;
 } Note;
 
-/* What ran when a process died.  Free when taken is 0. */
+/* What ran when a process died.  Free when taken is 0, else the pid of who wrote it. */
 typedef struct Record
 {
 	pg_atomic_uint32 taken;
@@ -53,6 +54,7 @@ typedef struct Record
 	int32		deaths;
 	int32		padding;
 	int64		id;
+	int64		at;				/* seconds: the last death */
 } Record;
 
 typedef struct BlameFile
@@ -274,19 +276,29 @@ find_record(int owner, int kind, int64 id)
 	return NULL;
 }
 
-/* NULL if all places are taken: then the oldest suspicions are of no owner
- * that still runs, or there are too many to matter. */
+static bool
+claim_record(Record *record, uint32 from)
+{
+	return pg_atomic_compare_exchange_u32(&record->taken, &from, (uint32) MyProcPid);
+}
+
+/* A free place, or the oldest: an item that was done just before its process
+ * died is never asked about again.  NULL: others took both meanwhile. */
 static Record *
 new_record(void)
 {
+	Record	   *oldest = NULL;
+
 	for (int i = 0; i < PLACES; i++)
 	{
-		uint32		free = 0;
+		Record	   *record = &file->records[i];
 
-		if (pg_atomic_compare_exchange_u32(&file->records[i].taken, &free, 1))
-			return &file->records[i];
+		if (claim_record(record, 0))
+			return record;
+		if (oldest == NULL || record->at < oldest->at)
+			oldest = record;
 	}
-	return NULL;
+	return claim_record(oldest, pg_atomic_read_u32(&oldest->taken)) ? oldest : NULL;
 }
 
 static void
@@ -305,6 +317,7 @@ suspect(const Note *note)
 		record->id = note->id;
 		record->deaths = 0;
 	}
+	record->at = (int64) time(NULL);
 	if (note->alone)
 		record->deaths++;
 }

@@ -309,7 +309,26 @@ keep_move(TriggerData *trigger, CaptureTable *table, bool own, bool born)
 	MemoryContextSwitchTo(before);
 }
 
-/* The row went nowhere: a deletion after all. */
+/* Can rows of the one be read by the other? */
+static bool
+same_layout(TupleDesc a, TupleDesc b)
+{
+	if (a->natts != b->natts)
+		return false;
+	for (int i = 0; i < a->natts; i++)
+	{
+		Form_pg_attribute one = TupleDescAttr(a, i);
+		Form_pg_attribute other = TupleDescAttr(b, i);
+
+		if (one->atttypid != other->atttypid || one->attlen != other->attlen ||
+			one->attbyval != other->attbyval || one->attalign != other->attalign)
+			return false;
+	}
+	return true;
+}
+
+/* The row went nowhere: a deletion after all.  Nobody hears of it if an ALTER
+ * TABLE came in between: what was kept can't be read any more. */
 static void
 delete_move(Move *move)
 {
@@ -318,6 +337,11 @@ delete_move(Move *move)
 
 	if (rel == NULL)
 		return;
+	if (!same_layout(move->desc, RelationGetDescr(rel)))
+	{
+		relation_close(rel, NoLock);
+		return;
+	}
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
 	ExecStoreHeapTuple(move->old, slot, false);
 	capture_delete(wf_capture_table(rel), RelationGetDescr(rel), move->old, slot, move->own, move->born);

@@ -81,6 +81,7 @@ typedef struct OwnerState
 	TimestampTz not_before;		/* of the next start */
 	TimestampTz waits_since;	/* for a free seat; 0 = does not */
 	int			failures;		/* in a row */
+	bool		asked;			/* to leave: a short life is no failure */
 	bool		checked;		/* obstacle is known */
 	const char *obstacle;		/* NULL = none */
 } OwnerState;
@@ -269,7 +270,7 @@ watch_handle(OwnerState *state)
 		return;
 	pfree(state->handle);
 	state->handle = NULL;
-	if (now - state->started > SHORT_LIFE)
+	if (state->asked || now - state->started > SHORT_LIFE)
 		state->failures = 0;
 	else
 		state->failures++;
@@ -416,6 +417,7 @@ start_executor(OwnerState *state)
 	if (register_executor(state))
 	{
 		state->started = now;
+		state->asked = false;
 		no_worker_reported = false;
 		return;
 	}
@@ -469,7 +471,10 @@ make_room(const BoardSeat *seats, int nseats, TimestampTz waits_since)
 			first = &seats[i];
 	}
 	if (first && (first->idle_since != 0 || GetCurrentTimestamp() - waits_since > PATIENCE))
+	{
+		owner_state(first->owner)->asked = true;
 		wf_board_ask_to_leave(first->owner);
+	}
 }
 
 /* Engine time at which the owner needs an executor; 0 = never. */

@@ -52,6 +52,7 @@ typedef struct Engine
 	int			nitems;
 	bool		alone;
 	bool		in_item;
+	bool		committing;				/* foreground: in SPI_commit() */
 	bool		blocked;
 	WorkItem		item;					/* the current one */
 	TimestampTz started;				/* server clock: the time budget */
@@ -71,8 +72,9 @@ extern Engine *wf_engine_create(MemoryContext parent, int owner, bool foreground
 extern void wf_engine_destroy(Engine *engine);
 /* The seat was lost for a moment: nothing remembered may be used. */
 extern void wf_engine_forget(Engine *engine);
-/* An item (ItemKey) that shall run alone; condemned: held instead of run. */
-extern void wf_engine_suspect(Engine *engine, int64 kind, int64 id, bool condemned);
+/* An item (ItemKey) that shall run alone; held instead, if it killed so many
+ * processes that ran it alone (BLAME_MAX_DEATHS). */
+extern void wf_engine_suspect(Engine *engine, int64 kind, int64 id, int deaths);
 /* One transaction; never raises an error because of an item. */
 extern BatchResult wf_batch(Engine *engine);
 /* Earliest engine time at which there is something to do; 0 = only events.  In a transaction. */

@@ -33,23 +33,23 @@
 #include "compat.h"
 #include "engine.h"
 #include "executor.h"
-#include "interp.h"
 #include "seat.h"
 #include "settings.h"
 #include "store.h"
+#include "watchdog.h"
 
 #define SLEEP_MAX_MS 10000				/* it looks around this often unasked */
 #define BLOCKED_DELAY_MS 100			/* somebody's DDL holds our rows */
 #define TROUBLE_DELAY_MS 1000			/* after an error outside any item */
 
-/* SIGTERM: in user SQL the transaction is given up, elsewhere the loop ends. */
+/* SIGTERM: where user SQL runs the transaction is given up, elsewhere the loop ends. */
 static void
 handle_sigterm(SIGNAL_ARGS)
 {
 	int			save_errno = errno;
 
 	ShutdownRequestPending = true;
-	if (wf_run_current() != NULL)
+	if (wf_watchdog_running())
 	{
 		ProcDiePending = true;
 		InterruptPending = true;
@@ -107,7 +107,7 @@ load_suspects(Engine *engine)
 		Suspect    *suspect = lfirst(lc);
 
 		wf_engine_suspect(engine, suspect->kind - 'a', suspect->id,
-						  suspect->deaths >= BLAME_MAX_DEATHS);
+						  suspect->deaths);
 	}
 }
 
@@ -145,6 +145,20 @@ sleep_until_due(Engine *engine)
 	wf_board_set_idle(false);
 }
 
+/* Has there been nothing to do for automation.executor_idle? */
+static bool
+idle_too_long(BatchResult result)
+{
+	static TimestampTz since = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (result != BATCH_IDLE)
+		since = 0;
+	else if (since == 0)
+		since = now;
+	return since != 0 && now - since > (int64) wf_executor_idle * 1000;
+}
+
 /* One turn; false when it is time to go. */
 static bool
 turn(Engine *engine)
@@ -164,17 +178,13 @@ turn(Engine *engine)
 		return false;
 	pgstat_report_activity(STATE_RUNNING, "automation: batch");
 	result = wf_batch(engine);
-	if (result == BATCH_STOP)
+	if (result == BATCH_STOP || wf_board_asked_to_leave() || idle_too_long(result))
 		return false;
 	if (result == BATCH_BLOCKED)
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BLOCKED_DELAY_MS,
 						 wf_compat_wait_event("AutomationExecutor"));
 	if (result == BATCH_IDLE)
-	{
-		if (wf_board_asked_to_leave())
-			return false;
 		sleep_until_due(engine);
-	}
 	return true;
 }
 

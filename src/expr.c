@@ -20,6 +20,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "parser/scansup.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -213,8 +214,12 @@ static char *
 runtime_text(const Scope *scope, Fragment f, Fragment blank_out)
 {
 	char	   *all = wf_fragment_text(scope->body, f, blank_out);
-	char	   *text = pnstrdup(all + f.start, f.end - f.start);
+	char	   *text;
+	int			end = f.end;
 
+	while (end > f.start && scanner_isspace(all[end - 1]))
+		end--;							/* where INTO stood */
+	text = pnstrdup(all + f.start, end - f.start);
 	pfree(all);
 	return text;
 }

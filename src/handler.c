@@ -228,7 +228,7 @@ take_key(const Argument *arg, Datum datum, CallArgument *value)
 	HeapTupleHeader row = DatumGetHeapTupleHeader(datum);
 	TupleDesc	desc;
 	HeapTupleData tuple;
-	bool		isnull = false;
+	bool		isnull;
 	int			i;
 
 	if (HeapTupleHeaderGetTypeId(row) != arg->type)
@@ -240,9 +240,9 @@ take_key(const Argument *arg, Datum datum, CallArgument *value)
 	ItemPointerSetInvalid(&tuple.t_self);
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = row;
-	for (i = 0; i < arg->key.natts && !isnull; i++)
+	value->text = wf_key_of_tuple(&arg->key, &tuple, desc);
+	for (i = 0; i < arg->key.natts && value->text; i++)
 		value->key[i] = heap_getattr(&tuple, arg->key.attnum[i], desc, &isnull);
-	value->text = isnull ? NULL : wf_key_of_tuple(&arg->key, &tuple, desc);
 	value->isnull = (value->text == NULL);
 	ReleaseTupleDesc(desc);
 }

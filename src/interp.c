@@ -329,18 +329,23 @@ eval_moment(Run *run, Expression *expr)
 {
 	bool		isnull;
 	Datum		value = wf_expr_eval(expr, run->frame, &isnull);
+	TimestampTz moment;
 
 	if (isnull)
 		return 0;
 	switch (expr->until)
 	{
 		case UNTIL_DATE:
-			return DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, value));
+			moment = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, value));
+			break;
 		case UNTIL_TIMESTAMP:
-			return DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, value));
+			moment = DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, value));
+			break;
 		default:
-			return DatumGetTimestampTz(value);
+			moment = DatumGetTimestampTz(value);
+			break;
 	}
+	return moment == 0 ? -1 : moment;	/* 2000-01-01 is long past, too */
 }
 
 /* When the timer of a wait has to fire: the moment or the deadline. */
@@ -579,19 +584,24 @@ run_loop(Run *run, int pc)
 	{
 		CHECK_FOR_INTERRUPTS();
 		current = &run->program->code[pc];
+		if (current->op == OP_JUMP)
+		{
+			pc = current->target;		/* the end of a branch is no statement to stand on */
+			continue;
+		}
 		if (current->stmt)
+		{
 			run->e->statement = current->stmt->ordinal;
-		if (++executed > STATEMENTS_PER_ITEM)
-			return outcome(OUTCOME_HELD, "runaway");
+			if (++executed > STATEMENTS_PER_ITEM)
+				return outcome(OUTCOME_HELD, "runaway");
+		}
 		if (stops_before(run, &result))
 			return result;
 		if (wf_history_level == HISTORY_STATEMENTS && current->stmt && current->op != OP_JUMP)
 			run->trace = lappend_int(run->trace, current->stmt->ordinal);
-		if (run->watchdog > 0)
+		if (run->watchdog > 0)		/* each statement has the whole time; the item's end stops it */
 			wf_watchdog_start(run->watchdog, run->terminate);
 		pc = step(run, pc, &result);
-		if (run->watchdog > 0)
-			wf_watchdog_stop();
 	}
 	return result;
 }
@@ -714,8 +724,6 @@ wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
 		result = wake_moment(run, ins);
 	else if (e->waiting == WAITING_CONDITION)
 		result = wake_condition(run, ins, at, timer);
-	if (run->watchdog > 0)
-		wf_watchdog_stop();
 	error_context_stack = callback.previous;
 	return result;
 }

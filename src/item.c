@@ -343,10 +343,47 @@ settle_event(Engine *engine, const Event *event, const ItemOptions *options)
 		Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
 
 		if (rule)
-			wf_start_rule_run(event, rule, true, options);
+			wf_start_rule_run(event, rule, options->failure->kind != FAILURE_CRASH, options);
 		return;
 	}
 	run_event(engine, event, options);
+}
+
+/*
+ * A change that kills whoever runs it, and there is only one it can be for: that
+ * one is held.  False: several, so taking it apart must tell.
+ */
+static bool
+hold_culprit(Engine *engine, const EventGroup *group, const ItemOptions *with)
+{
+	char	   *lookup = NULL;
+	List	   *ids = holders(group, &lookup);
+	List	   *fired = wf_start_fired(group);
+
+	if (list_length(ids) + list_length(fired) != 1)
+		return false;
+	follow_keys(engine, group);
+	if (ids != NIL)
+		wake_holder(engine, *(int64 *) linitial(ids), &group->events[group->nevents - 1], lookup, with);
+	else
+	{
+		Event		event = wf_start_derived(linitial(fired), group);
+
+		settle_event(engine, &event, with);
+	}
+	return true;
+}
+
+/* A change that failed, alone or as a killer. */
+static void
+settle_change(Engine *engine, const EventGroup *group, const ItemOptions *with)
+{
+	ItemOptions without = *with;
+
+	if (with->failure->kind == FAILURE_CRASH && hold_culprit(engine, group, with))
+		return;
+	without.failure = NULL;
+	take_apart(engine, group, &without);
 }
 
 /* Settles a failed item; see item.h. */
@@ -361,7 +398,7 @@ wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, con
 		case ITEM_GROUP:
 			wf_event_consume(engine->reader, item->group);
 			if (is_change(item->group))
-				take_apart(engine, item->group, options);
+				settle_change(engine, item->group, &with);
 			else
 				settle_event(engine, &item->group->events[0], &with);
 			break;
@@ -389,9 +426,23 @@ give_up(Engine *engine, const Event *event, const Failure *failure, TimestampTz 
 
 	wf_history_refused(engine->owner, workflow, rule ? rule->version : 0,
 					   event->kind == EVENT_HAND ? event->target : 0,
-					   event->source, event->key, now, "entry_failed", failure->error);
+					   event->source, event->key, now,
+					   failure->kind == FAILURE_CRASH ? "suspected_crash" : "entry_failed", failure->error);
 	if (event->kind == EVENT_HAND)
 		wf_call_close(event->target);
+}
+
+/* An entry ends here; what is for an enrollment holds it, which evaluates nothing. */
+static void
+drop_event(Engine *engine, const Event *event, const Failure *failure, const ItemOptions *options)
+{
+	ItemOptions with = *options;
+
+	with.failure = unconstify(Failure *, failure);
+	if (event->kind == EVENT_ENTRY || event->kind == EVENT_HAND)
+		give_up(engine, event, failure, options->now);
+	else
+		run_event(engine, event, &with);
 }
 
 /* Puts an event aside; see item.h. */
@@ -404,6 +455,10 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 	memset(&parked, 0, sizeof(parked));
 	if (item->key.kind == ITEM_GROUP)
 	{
+		if (is_change(item->group))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg_internal("a change is taken apart, not put aside")));
 		parked.event = item->group->events[0];
 		wf_event_consume(engine->reader, item->group);
 	}
@@ -426,4 +481,25 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 	parked.reason = failure->kind == FAILURE_ERROR ? "error" : "locked";
 	parked.error = failure->error;
 	wf_parked_insert(&parked);
+}
+
+/* Drops an item unseen; see item.h. */
+void
+wf_item_discard(Engine *engine, const WorkItem *item, const Failure *failure, const ItemOptions *options)
+{
+	if (item->key.kind == ITEM_GROUP)
+	{
+		wf_event_consume(engine->reader, item->group);
+		if (is_change(item->group))
+			take_apart(engine, item->group, options);
+		else
+			drop_event(engine, &item->group->events[0], failure, options);
+	}
+	else if (item->key.kind == ITEM_PARKED)
+	{
+		wf_parked_delete(item->parked);
+		drop_event(engine, &item->parked->event, failure, options);
+	}
+	else
+		wf_item_settle(engine, item, failure, options);		/* evaluates nothing */
 }

@@ -1,7 +1,8 @@
 /*
  * jump.c -- counters of GO TO, kept with the enrollment.
  *
- * Called by interp.c at each backward jump.  The counters are a jsonb object:
+ * Called by interp.c at each backward jump, and by resume.c when a person
+ * lets go what ran into the limit.  The counters are a jsonb object:
  * ordinal of the GO TO -> [number of jumps, microseconds of the first one].
  */
 #include "postgres.h"
@@ -133,4 +134,19 @@ wf_jump_count(Jsonb **jumps, int ordinal, TimestampTz now, int most, const Inter
 		mine->first = now;
 	*jumps = write_counters(counters, n);
 	return true;
+}
+
+/* Forgets the jumps of one statement; see jump.h. */
+void
+wf_jump_forget(Jsonb **jumps, int ordinal)
+{
+	int			n;
+	Counter    *counters = read_counters(*jumps, &n);
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (counters[i].ordinal == ordinal)
+			counters[i].n = 0;
+	if (n > 0)
+		*jumps = write_counters(counters, n);
 }

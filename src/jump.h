@@ -15,4 +15,7 @@
  */
 extern bool wf_jump_count(Jsonb **jumps, int ordinal, TimestampTz now, int most, const Interval *per);
 
+/* Forgets the jumps of one statement: its next one opens a new window. */
+extern void wf_jump_forget(Jsonb **jumps, int ordinal);
+
 #endif

@@ -122,12 +122,27 @@ wf_key_columns(Relation rel, KeyColumns *columns)
 		RelationClose(rootrel);
 }
 
+/* ALTER TABLE in between would have us read one type's bytes as another's. */
+bool
+wf_key_fits(const KeyColumns *columns, TupleDesc desc)
+{
+	for (int i = 0; i < columns->natts; i++)
+	{
+		AttrNumber	attnum = columns->attnum[i];
+
+		if (attnum > desc->natts || TupleDescAttr(desc, attnum - 1)->attisdropped ||
+			TupleDescAttr(desc, attnum - 1)->atttypid != columns->type[i])
+			return false;
+	}
+	return true;
+}
+
 char *
 wf_key_of_tuple(const KeyColumns *columns, HeapTuple tuple, TupleDesc desc)
 {
 	char	   *texts[INDEX_MAX_KEYS];
 
-	if (columns->natts == 0)
+	if (columns->natts == 0 || !wf_key_fits(columns, desc))
 		return NULL;
 	for (int i = 0; i < columns->natts; i++)
 	{

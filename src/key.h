@@ -23,7 +23,11 @@ typedef struct KeyColumns
 /* Columns of rel's primary key (of a partition: the root's key by name). */
 extern void wf_key_columns(Relation rel, KeyColumns *columns);
 
-/* Key of a row, palloc'd.  No user code runs for core types.  NULL if a key column is null. */
+/* Are the key's columns still there and of the same types? */
+extern bool wf_key_fits(const KeyColumns *columns, TupleDesc desc);
+
+/* Key of a row, palloc'd.  No user code runs for core types.  NULL if a key
+ * column is null, or not of the type it had when the columns were looked up. */
 extern char *wf_key_of_tuple(const KeyColumns *columns, HeapTuple tuple, TupleDesc desc);
 
 /* Key from n texts (NULL entries become JSON null). */

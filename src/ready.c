@@ -3,8 +3,8 @@
  *
  * Called once per item by enroll.c and resume.c; the verdict is kept for the
  * batch.  Rights are looked up anew in each batch, because nothing tells us of
- * a REVOKE.  A verdict never raises an ERROR: what can't be parsed any more is
- * held, not failed.
+ * a REVOKE.  What can't be parsed any more is held, not failed; an ERROR comes
+ * only of a lock, a cancel or a lack of memory, and leaves no verdict.
  */
 #include "postgres.h"
 
@@ -66,6 +66,15 @@ has_rights(const Program *program)
 	return true;
 }
 
+/* A lock, a cancel, a lack of memory. */
+static bool
+says_nothing_about_body(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		sqlerrcode == ERRCODE_QUERY_CANCELED || sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
 /*
  * Builds the program in a subtransaction: a body that does not fit the catalog
  * any more must not spoil the batch.
@@ -86,9 +95,16 @@ try_program(int workflow, int version)
 	}
 	PG_CATCH();
 	{
+		ErrorData  *error;
+
 		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (says_nothing_about_body(error->sqlerrcode))
+			ReThrowError(error);
 		program = NULL;
 	}
 	PG_END_TRY();
@@ -123,7 +139,6 @@ wf_ready(int workflow, int version, WorkflowRow **row, const char **reason)
 {
 	VerdictKey	key = {workflow, version};
 	Verdict    *verdict;
-	bool		found;
 
 	if (verdicts == NULL)
 	{
@@ -136,16 +151,16 @@ wf_ready(int workflow, int version, WorkflowRow **row, const char **reason)
 		ctl.hcxt = verdict_context;
 		verdicts = hash_create("automation verdicts", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
-	verdict = hash_search(verdicts, &key, HASH_ENTER, &found);
-	if (!found)
+	verdict = hash_search(verdicts, &key, HASH_FIND, NULL);
+	if (verdict == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(verdict_context);
+		Verdict		judged = {key, NULL, NULL, NULL};
 
-		verdict->program = NULL;
-		verdict->row = NULL;
-		verdict->reason = NULL;
-		judge(verdict);
+		judge(&judged);
 		MemoryContextSwitchTo(old);
+		verdict = hash_search(verdicts, &key, HASH_ENTER, NULL);
+		*verdict = judged;
 	}
 	*row = verdict->row;
 	*reason = verdict->reason;

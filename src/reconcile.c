@@ -6,8 +6,8 @@
  * be disabled, don't see everything (REASSIGN OWNED, single-user mode,
  * pg_upgrade), and are silent during a restore.  Each function and each table
  * is a subtransaction of its own: one that can't be put right does not keep
- * the others.  Definitions are checked as their owners; nothing else here runs
- * or reads user text.
+ * the others.  Definitions are checked as their owners, but not by the
+ * coordinator; nothing else here runs or reads user text.
  */
 #include "postgres.h"
 
@@ -74,8 +74,21 @@ reconcile_function(void *arg)
 	wf_register(((Routine *) arg)->function, REGISTER_RECONCILED);
 }
 
+/* In the coordinator, which is superuser and must not run owners' code. */
 static void
-reconcile_functions(void)
+reconcile_unchecked(void *arg)
+{
+	Routine    *routine = arg;
+
+	if (!wf_register_unchecked(routine->function))
+		ereport(LOG,
+				(errmsg("function %s in database \"%s\" is not registered as it is",
+						routine->signature, get_database_name(MyDatabaseId)),
+				 errhint("Its owner repeats CREATE OR REPLACE FUNCTION, or a superuser runs CALL automation.reconcile().")));
+}
+
+static void
+reconcile_functions(bool check)
 {
 	ListCell   *cell;
 
@@ -84,7 +97,8 @@ reconcile_functions(void)
 		Routine    *routine = lfirst(cell);
 
 		if (!is_settled(routine))
-			(void) wf_guarded(psprintf("register workflow %s", routine->signature), reconcile_function, routine);
+			(void) wf_guarded(psprintf("register workflow %s", routine->signature),
+							  check ? reconcile_function : reconcile_unchecked, routine);
 	}
 }
 
@@ -128,7 +142,7 @@ bind_function(void *arg)
 void
 wf_reconcile_functions(void)
 {
-	reconcile_functions();
+	reconcile_functions(true);
 }
 
 void
@@ -201,7 +215,7 @@ advance_sequences(void)
 static void
 reconcile(bool thoroughly)
 {
-	reconcile_functions();
+	reconcile_functions(thoroughly);
 	hold_orphans();
 	forget_displaced();
 	forget_lost_tables();

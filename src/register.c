@@ -248,6 +248,8 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.workflow SET owner = $2 WHERE id = $1", "ii", workflow, owner);
 }
 
+static void keep_unseen_source(WorkflowRow *row);
+
 /*
  * Whoever owns the function now did not write the versions that are running:
  * they stand still until he has seen and accepted them.
@@ -257,6 +259,7 @@ wf_register_owner(WorkflowRow *row, Oid role)
 {
 	int			owner = wf_owner_id(role, true);
 
+	keep_unseen_source(row);
 	move_rows(row->id, owner);
 	row->owner = owner;
 	if (runs_foreign_versions(row))
@@ -352,6 +355,21 @@ add_version(WorkflowRow *row, const Signature *sig, const char *path)
 	insert_version(row, sig->source, path);
 	wf_engine_sql("UPDATE automation.workflow SET version = $2 WHERE id = $1", "ii", row->id, row->version);
 	invalidate(sig->function);
+}
+
+/*
+ * A source that nobody registered (check_function_bodies was off) is the old
+ * owner's when the function changes hands: it must not become a version of the
+ * new one unseen.
+ */
+static void
+keep_unseen_source(WorkflowRow *row)
+{
+	Signature  *sig = wf_signature_load(row->routine);
+	StoredVersion *version = load_version(row);
+
+	if (sig != NULL && version != NULL && strcmp(version->source, sig->source) != 0)
+		add_version(row, sig, version->path);
 }
 
 static bool
@@ -515,6 +533,28 @@ store(WorkflowRow *row, const Signature *sig, const char *path, struct CheckedWo
 		add_version(row, sig, path);
 	wf_validate_rules(row, checked);
 	release_if_held(row);
+}
+
+bool
+wf_register_unchecked(Oid function)
+{
+	Signature  *sig = wf_signature_load(function);
+	WorkflowRow *row = sig ? wf_register_bind(sig) : NULL;
+	StoredVersion *version;
+
+	if (row == NULL)
+		return sig == NULL;
+	if (wf_owner_role(row->owner) != sig->owner)
+	{
+		wf_register_owner(row, sig->owner);
+		return true;
+	}
+	version = load_version(row);
+	if (version == NULL || strcmp(version->source, sig->source) != 0)
+		return false;
+	if (row->hold != NULL && strcmp(row->hold, "function_missing") == 0)
+		wf_register_release(row, "function_missing", false);
+	return true;
 }
 
 void

@@ -34,6 +34,8 @@ extern bool wf_guarded(const char *what, void (*fn) (void *arg), void *arg);
 
 /* Registers, rebinds or updates the workflow of a function of our language. */
 extern void wf_register(Oid function, RegisterReason reason);
+/* What of that needs no look at the definition; false: the rest is missing. */
+extern bool wf_register_unchecked(Oid function);
 /* Row that belongs to a function, its routine and signature brought up to
  * date; NULL: the function is new. */
 extern WorkflowRow *wf_register_bind(const Signature *sig);
@@ -57,7 +59,8 @@ struct CheckedWorkflow;
 /* Checks as the owner, under a stored path or (NULL) the session's; *path is
  * the one to store. */
 extern struct CheckedWorkflow *wf_validate(Signature *sig, const char *stored, char **path);
-/* The same in a subtransaction; NULL: *message says what is wrong. */
+/* The same in a subtransaction, for a limited time; NULL: *message says what is
+ * wrong.  ERROR if a lock or the time kept it from finding out. */
 extern struct CheckedWorkflow *wf_validate_quietly(Signature *sig, const char *stored, char **path,
 												   char **message);
 /* Replaces the rules of the current version if they say anything new. */
@@ -89,8 +92,9 @@ extern void wf_arm_relations(List *relations, bool quietly);
  * coordinator at its start, inside a transaction, and by CALL
  * automation.reconcile() and arm().  Unless forced, it does nothing while the
  * engine is disarmed or no workflow is registered: a restore may be running.
- * Not forced, it is cheap when nothing is wrong; forced, it takes the lock of
- * every watched table to look at its triggers.
+ * Not forced, it is cheap when nothing is wrong and reads no definition, for
+ * that would run owners' code in the coordinator; forced, it checks definitions
+ * and takes the lock of every watched table to look at its triggers.
  */
 extern void wf_reconcile(bool force);
 /* Registers functions that are not, or not as they are. */

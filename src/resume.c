@@ -23,6 +23,7 @@
 #include "capture.h"
 #include "compat.h"
 #include "history.h"
+#include "jump.h"
 #include "owner.h"
 #include "ready.h"
 #include "resume.h"
@@ -125,10 +126,12 @@ wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
 		e->attempt++;
 	delays = counts ? e->attempt : failure->conflicts;
 	e->error = failure->error;
-	e->since = now;
+	if (e->state != STATE_RETRYING)
+		e->since = now;
 	if (counts && e->attempt >= wf_max_attempts)
 	{
 		e->state = STATE_FAILED;
+		e->since = now;
 		e->reason = "error";
 		e->wake_at = 0;
 		wf_enrollment_save(e);
@@ -216,6 +219,9 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 	const char *reason = NULL;
 	bool		stored_waiting = e->state == STATE_WAITING;
 
+	/* what came in time and met a lock or an error does not lose to the deadline */
+	if (e->state == STATE_RETRYING && e->since < at)
+		at = e->since;
 	switch (wf_run_wake(run, at, source == WAKE_BY_TIMER && stored_waiting, &reason))
 	{
 		case WAKE_ENDS:
@@ -239,9 +245,8 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 			e->reason = NULL;
 			e->attempt = 0;
 			e->error = NULL;
-			if (e->wake_at == 0)
-				e->wake_at = (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline)) ?
-					e->moment : e->deadline;
+			e->wake_at = (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline)) ?
+				e->moment : e->deadline;	/* not the time of a retry */
 			wf_enrollment_save(e);
 			break;
 	}
@@ -263,6 +268,15 @@ concerns(const Enrollment *e, WakeSource source)
 		default:
 			return false;
 	}
+}
+
+/* A restored row may say anything. */
+static bool
+stands_on_program(const Enrollment *e, const Program *program)
+{
+	if (e->statement < 0 || e->statement > program->tree->nstatements)
+		return false;
+	return e->waiting == WAITING_NONE || is_wait(&program->code[program->pc_of[e->statement]]);
 }
 
 /* Wakes an enrollment; see resume.h. */
@@ -302,9 +316,14 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 			wf_hold(e, options->now, reason);
 		return;
 	}
+	if (!stands_on_program(e, program))
+	{
+		wf_hold(e, options->now, "definition_invalid");
+		return;
+	}
 	level = wf_config_enter(program->path, program->sig->config);
-	if (source == WAKE_BY_COMMAND && e->state != STATE_WAITING)
-		e->jumps = NULL;				/* a person said "go on" */
+	if (source == WAKE_BY_COMMAND && e->state == STATE_HELD && strcmp(e->reason, "goto_limit") == 0)
+		wf_jump_forget(&e->jumps, e->statement);	/* a person said "go on" */
 	run = create_run(program, e, options);
 	if (e->waiting != WAITING_NONE)
 		look_again(run, source, at);

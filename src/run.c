@@ -105,23 +105,36 @@ refuse_disarmed(void)
 			 errhint("A superuser starts it with CALL automation.arm().")));
 }
 
-/* Waits until the live executor has done everything up to "upto". */
+/*
+ * Takes the owner's seat and lock, unless somebody else works for him: then
+ * waits until that one has done everything that is due now, or is gone.  False
+ * if there is nothing left to do.
+ */
 static bool
-wait_for_executor(int owner, TimestampTz upto)
+take_seat(int owner)
 {
+	TimestampTz upto = wf_clock_now();
 	TimestampTz drained;
 
-	while (wf_board_drained(owner, &drained))
+	for (;;)
 	{
-		if (drained >= upto)
-			return true;
-		wf_board_wake_owner(owner);
+		if (wf_board_drained(owner, &drained))
+		{
+			if (drained >= upto)
+				return false;
+			wf_board_wake_owner(owner);
+		}
+		else if (wf_board_take_seat(owner))
+		{
+			if (wf_seat_lock(owner, false))
+				return true;
+			wf_board_release_seat();
+		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, POLL_MS,
 						 wf_compat_wait_event("AutomationRun"));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
-	return false;
 }
 
 /* What the coordinator does where there is one. */
@@ -143,6 +156,13 @@ run_here(Engine *engine)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (!wf_seat_held(engine->owner))	/* lost by a commit that failed */
+		{
+			wf_board_release_seat();
+			if (!take_seat(engine->owner))
+				return;
+			wf_engine_forget(engine);
+		}
 		result = wf_batch(engine);
 		if (result == BATCH_STOP)
 			refuse_disarmed();
@@ -157,14 +177,23 @@ run_until_quiet(int owner, MemoryContext context)
 {
 	Engine	   *engine;
 
-	if (wait_for_executor(owner, wf_clock_now()))
+	if (!take_seat(owner))
 		return;
-	(void) wf_seat_lock(owner, true);
 	engine = wf_engine_create(context, owner, true);
-	run_here(engine);
+	PG_TRY();
+	{
+		run_here(engine);
+		wf_board_set_drained(engine->drained);
+		if (wf_seat_held(owner))
+			wf_seat_unlock(owner);
+	}
+	PG_FINALLY();
+	{
+		wf_board_release_seat();		/* after an error the lock goes with the transaction */
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(context);		/* a batch leaves in the engine's */
 	wf_engine_destroy(engine);
-	wf_seat_unlock(owner);
 }
 
 static MemoryContext

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/lock.h"
 
 #include "compat.h"
@@ -22,11 +23,27 @@ tag_of(int owner)
 	return tag;
 }
 
+/*
+ * A process that exits outside a transaction would leave its session locks
+ * behind for ever: the core releases them with a transaction's end only.  Runs
+ * after the abort of the last transaction, before the process's entry is freed.
+ */
+static void
+release_at_exit(int code, Datum arg)
+{
+	LockReleaseAll(DEFAULT_LOCKMETHOD, true);
+}
+
+/* Takes the lock; false: somebody else has it (not with wait). */
 bool
 wf_seat_lock(int owner, bool wait)
 {
+	static bool registered = false;
 	LOCKTAG		tag = tag_of(owner);
 
+	if (!registered)
+		on_shmem_exit(release_at_exit, (Datum) 0);
+	registered = true;
 	return LockAcquire(&tag, ExclusiveLock, true, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 

@@ -134,7 +134,31 @@ wf_signature_load(Oid function)
 	return sig;
 }
 
-/* Is the row of pg_proc still the one that was loaded? */
+/* Do the tables of row arguments still have the key columns that were loaded? */
+static bool
+keys_current(const Signature *sig)
+{
+	bool		current = true;
+
+	for (int i = 0; i < sig->nargs && current; i++)
+	{
+		const KeyColumns *key = &sig->args[i].key;
+		TupleDesc	desc;
+
+		if (!sig->args[i].is_row)
+			continue;
+		desc = lookup_rowtype_tupdesc_noerror(sig->args[i].type, -1, true);
+		if (desc == NULL)
+			return false;
+		current = wf_key_fits(key, desc);
+		for (int k = 0; k < key->natts && current; k++)
+			current = strcmp(NameStr(TupleDescAttr(desc, key->attnum[k] - 1)->attname), key->name[k]) == 0;
+		ReleaseTupleDesc(desc);
+	}
+	return current;
+}
+
+/* Are the row of pg_proc and the tables' keys still those that were loaded? */
 bool
 wf_signature_current(const Signature *sig)
 {
@@ -146,7 +170,7 @@ wf_signature_current(const Signature *sig)
 	current = sig->xmin == HeapTupleHeaderGetRawXmin(tuple->t_data) &&
 		ItemPointerEquals(unconstify(ItemPointerData *, &sig->tid), &tuple->t_self);
 	ReleaseSysCache(tuple);
-	return current;
+	return current && keys_current(sig);
 }
 
 /* Raises the error of an attribute that a workflow can't have. */

@@ -355,8 +355,9 @@ literal_holds(Frame *frame, int paramid, const Word *column, const Literal *lite
 	desc = lookup_rowtype_tupdesc(prm->ptype, -1);
 	att = TupleDescAttr(desc, attnum - 1);
 	type = lookup_type_cache(att->atttypid, TYPECACHE_EQ_OPR_FINFO);
-	holds = DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, att->attcollation, value,
-										   wf_value_in(literal->text, att->atttypid, att->atttypmod)));
+	holds = OidIsValid(type->eq_opr_finfo.fn_oid) &&	/* ALTER TABLE may have given it another type */
+		DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, att->attcollation, value,
+									   wf_value_in(literal->text, att->atttypid, att->atttypmod)));
 	ReleaseTupleDesc(desc);
 	return holds;
 }
@@ -511,6 +512,8 @@ wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions
 		return;
 	level = wf_config_enter(program->path, program->sig->config);
 	entries = evaluate(event, program, rule, options->now);
+	if (options->failure && list_length(entries) > 1)
+		derive = true;					/* which of them was it? */
 	foreach(lc, entries)
 		enter(event, program, rule, lfirst(lc), is_paused(row), derive, options);
 	wf_config_leave(level);

@@ -139,6 +139,10 @@ fetch_direct(const Argument *arg, Oid indexid, const Datum *values, Datum *row)
 							   get_opcode(eq), values[i]);
 	}
 	index_close(index, NoLock);
+	if (!wf_key_fits(&arg->key, RelationGetDescr(rel)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the primary key of \"%s\" was changed while the workflow ran", RelationGetRelationName(rel))));
 	scan = systable_beginscan(rel, indexid, true, NULL, arg->key.natts, keys);
 	tuple = systable_getnext(scan);
 	if (tuple)

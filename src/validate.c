@@ -26,37 +26,55 @@
 #include "owner.h"
 #include "register.h"
 #include "rule.h"
+#include "watchdog.h"
+
+/* A definition is checked in sessions of others, too, and input functions of
+ * its owner's domains run then: for so long at most. */
+#define PATIENCE_MS 2000
 
 /* ----------------------------------------------------------------
  * Subtransactions
  * ----------------------------------------------------------------
  */
 
-/* The error being handled, after the subtransaction it happened in. */
+/* Does somebody want the session's command to end?  The SQLSTATE doesn't tell:
+ * a domain's check may have raised it. */
+static bool
+is_interrupt(const ErrorData *error)
+{
+	return error->funcname != NULL && strcmp(error->funcname, "ProcessInterrupts") == 0 &&
+		error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+/* The error being handled, after the subtransaction it happened in.  limited:
+ * the watchdog is ours, and what it cancelled is no reason to end. */
 static ErrorData *
-catch_error(MemoryContext context, ResourceOwner owner)
+catch_error(MemoryContext context, ResourceOwner owner, bool limited)
 {
 	ErrorData  *error;
 
+	if (limited)
+		wf_watchdog_stop();
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
-		error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN)
+	if (is_interrupt(error) && !(limited && wf_watchdog_fired()))
 		ReThrowError(error);
 	return error;
 }
 
-/* fn(arg) in a subtransaction; the error, or NULL. */
+/* fn(arg) in a subtransaction; the error, or NULL.  limit: milliseconds for
+ * code that is to leave no trace, locks and cursors included; 0 = none. */
 static ErrorData *
-attempt(void (*fn) (void *arg), void *arg)
+attempt(void (*fn) (void *arg), void *arg, int limit)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
+	bool		limited = limit > 0 && !wf_watchdog_running();
 
 	/* a subtransaction must not begin with invalidations pending */
 	CommandCounterIncrement();
@@ -65,14 +83,21 @@ attempt(void (*fn) (void *arg), void *arg)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		if (limited)
+			wf_watchdog_start(limit, false);
 		fn(arg);
-		ReleaseCurrentSubTransaction();
+		if (limited)
+			wf_watchdog_stop();
+		if (limit > 0)
+			RollbackAndReleaseCurrentSubTransaction();
+		else
+			ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 	}
 	PG_CATCH();
 	{
-		error = catch_error(context, owner);
+		error = catch_error(context, owner, limited);
 	}
 	PG_END_TRY();
 	return error;
@@ -81,7 +106,7 @@ attempt(void (*fn) (void *arg), void *arg)
 bool
 wf_guarded(const char *what, void (*fn) (void *arg), void *arg)
 {
-	ErrorData  *error = attempt(fn, arg);
+	ErrorData  *error = attempt(fn, arg, 0);
 
 	if (error == NULL)
 		return true;
@@ -112,6 +137,15 @@ wf_validate(Signature *sig, const char *stored, char **path)
 	return checked;
 }
 
+/* Does an error leave it open whether the definition is right? */
+static bool
+says_nothing(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
 typedef struct Validation
 {
 	Signature  *sig;
@@ -132,8 +166,12 @@ CheckedWorkflow *
 wf_validate_quietly(Signature *sig, const char *stored, char **path, char **message)
 {
 	Validation	v = {sig, stored, NULL, NULL};
-	ErrorData  *error = attempt(validate, &v);
+	ErrorData  *error = attempt(validate, &v, PATIENCE_MS);
 
+	if (error != NULL && says_nothing(error))
+		ereport(ERROR,
+				(errcode(error->sqlerrcode),
+				 errmsg_internal("%s", error->message)));
 	if (error != NULL)
 	{
 		*message = error->message;

@@ -1,7 +1,8 @@
 /*
  * watchdog.c -- a time limit on a user's SQL that the SQL cannot lift.
  *
- * Armed by the executor around each statement of a workflow.  statement_timeout
+ * Armed by whoever executes around each item, and anew at each statement of a
+ * workflow, so that nothing of the user's runs without it.  statement_timeout
  * can be SET by the statement itself and its error be caught; this timer is our
  * own, strikes again, and its third strike is a FATAL, which nothing catches.
  * A QUERY_CANCELED error may have other causes: the flag tells.  No memory, no
@@ -15,13 +16,14 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "settings.h"
 #include "watchdog.h"
 
 #define LAST_STRIKE 3
 
 static TimeoutId timer;
 static bool registered = false;
-static bool running = false;
+static volatile sig_atomic_t running = false;
 static bool terminate_at_last = false;
 static volatile sig_atomic_t strikes = 0;
 static volatile sig_atomic_t terminating = false;
@@ -48,10 +50,12 @@ wf_watchdog_start(int ms, bool terminate)
 	if (!registered)
 		timer = RegisterTimeout(USER_TIMEOUT, strike);
 	registered = true;
+	wf_watchdog_stop();
 	strikes = 0;
 	terminate_at_last = terminate;
 	running = true;
-	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms);
+	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms),
+						 Max(ms, wf_step_timeout));
 }
 
 /* A strike that came too late to cancel anything must not cancel our own work
@@ -65,6 +69,12 @@ wf_watchdog_stop(void)
 	disable_timeout(timer, false);
 	if (strikes > 0 && !terminating)
 		QueryCancelPending = false;
+}
+
+bool
+wf_watchdog_running(void)
+{
+	return running;
 }
 
 bool

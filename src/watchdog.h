@@ -5,12 +5,14 @@
 #define WF_WATCHDOG_H
 
 /*
- * Cancels what runs at ms, again at 2 * ms, and ends the process at 3 * ms if
- * terminate.  Not nested.
+ * Cancels what runs after ms, again a step_timeout later, and one more later it
+ * ends the process if terminate.  Not nested: one that runs starts anew.
  */
 extern void wf_watchdog_start(int ms, bool terminate);
 /* Idempotent; also after an error. */
 extern void wf_watchdog_stop(void);
+/* User SQL may be running. */
+extern bool wf_watchdog_running(void);
 /* It cancelled something since the last start: never ask the SQLSTATE. */
 extern bool wf_watchdog_fired(void);
 /* It ends this process. */

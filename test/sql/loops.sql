@@ -3,7 +3,7 @@
 CREATE SCHEMA loops AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 \c - app
-SET search_path = loops;
+SET search_path = loops; SET timezone = 'UTC';
 
 CREATE TABLE thing (id int PRIMARY KEY, a int DEFAULT 0, b int DEFAULT 0, c int DEFAULT 0);
 CREATE TABLE log (n bigint GENERATED ALWAYS AS IDENTITY, what text);

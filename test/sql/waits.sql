@@ -3,7 +3,7 @@
 CREATE SCHEMA waits AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 \c - app
-SET search_path = waits;
+SET search_path = waits; SET timezone = 'UTC';
 
 CREATE TABLE person (id int PRIMARY KEY, pause interval, due timestamptz, day date, score int DEFAULT 0, flag boolean);
 CREATE TABLE deal (id int PRIMARY KEY, person int, closes timestamptz, status text DEFAULT 'open');
@@ -138,14 +138,14 @@ END $$;
 UPDATE person SET pause = '1 second', score = 0;
 CALL automation.run();
 \c - postgres
-SET search_path = waits;
+SET search_path = waits; SET timezone = 'UTC';
 -- The clock moves for all, but runs only what is the caller's own: nothing here.
 CALL automation.advance('1 day');
 UPDATE person SET score = 20 WHERE id = 1;
 CALL automation.advance('1 day 1 hour');
 UPDATE person SET score = 20 WHERE id = 2;
 \c - app
-SET search_path = waits;
+SET search_path = waits; SET timezone = 'UTC';
 CALL automation.run();
 SELECT logged();
 DROP FUNCTION deadline;

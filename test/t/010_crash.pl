@@ -106,7 +106,7 @@ sub pid_of
 sub wait_for_progress
 {
 	my $before = $watch->query('SELECT count(*) FROM app.effect');
-	my $target = $before + int(rand(2 * $steps * $subjects / $deaths));
+	my $target = $before + int(rand(1.5 * $steps * $subjects / $deaths));
 
 	wait_until($watch, qq{
 SELECT (SELECT count(*) FROM app.effect) >= $target OR NOT EXISTS (SELECT FROM automation.enrollment WHERE state <> 'held')});
@@ -132,7 +132,7 @@ sub strike
 {
 	my $victim = choose_victim();
 
-	enter($subjects / $deaths * 2);
+	enter(int($subjects / $deaths) + 3);
 	if ($victim eq 'postmaster')
 	{
 		wait_for_progress();
@@ -144,7 +144,12 @@ sub strike
 	{
 		my $pid = pid_of($victim);
 
-		die "no $victim to kill" unless $pid;
+		unless ($pid)
+		{
+			diag($watch->query('SELECT pid, backend_type, state, wait_event, query FROM pg_stat_activity'));
+			diag($watch->query('TABLE automation.stat'));
+			die "no $victim to kill";
+		}
 		wait_for_progress();
 		kill 'KILL', $pid;
 		# the others are told to go before the server recovers

@@ -1,0 +1,436 @@
+# Dump and restore of 1,000 enrollments in flight, in every form pg_dump has.
+#
+# The restored database runs nothing until CALL automation.arm(); then every
+# enrollment goes on exactly once, as it does in the database that was dumped:
+# that one is continued by the same script, and what the steps wrote (to a table
+# without any key) is compared.
+use strict;
+use warnings;
+
+use AutomationTest qw(owner_database wait_for_log);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $conf = q{
+automation.retry_delay = '1h'
+max_worker_processes = 24
+fsync = off
+};
+
+# The source and some copies live on a server without preload: run() works there.
+my $source = PostgreSQL::Test::Cluster->new('source');
+$source->init;
+$source->append_conf('postgresql.conf', $conf);
+$source->start;
+
+# Others have live executors.
+my $live = PostgreSQL::Test::Cluster->new('live');
+$live->init;
+$live->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\n$conf");
+$live->start;
+
+my $directory = PostgreSQL::Test::Utils::tempdir;
+
+# Runs SQL as a role, in its schema.
+sub as
+{
+	my ($role, $node, $database, $sql) = @_;
+	return $node->safe_psql($database, "SET search_path = $role;\n$sql", extra_params => [ '-U', $role ]);
+}
+
+# One statement of its own transaction each.
+sub run_both
+{
+	my ($node, $database) = @_;
+	as($_, $node, $database, 'CALL automation.run()') foreach qw(app other);
+	return;
+}
+
+# ---------------------------------------------------------------------------
+# The database that is dumped
+# ---------------------------------------------------------------------------
+
+my $workflows = q{
+CREATE TABLE contact (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	kind text, score int NOT NULL DEFAULT 0, stage text NOT NULL DEFAULT 'lead', extra int);
+CREATE TABLE deal (id int PRIMARY KEY, amount int NOT NULL DEFAULT 0);
+CREATE TABLE note (workflow text, contact bigint, step text);
+GRANT SELECT, TRIGGER ON contact TO other;
+GRANT INSERT ON note TO other;
+GRANT USAGE ON SCHEMA app TO other;
+
+-- stands on timers
+CREATE FUNCTION drip(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.kind = 'timer';
+BEGIN
+  INSERT INTO note VALUES ('drip', c.id, 'start');
+  WAIT FOR '3 days';
+  INSERT INTO note VALUES ('drip', c.id, 'second');
+  WAIT FOR '4 days';
+  INSERT INTO note VALUES ('drip', c.id, 'end');
+END $$;
+
+-- stands on conditions
+CREATE FUNCTION rate(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.kind = 'condition';
+DECLARE
+  n int := 7;
+BEGIN
+  n := n + c.id::int;
+  INSERT INTO note VALUES ('rate', c.id, 'start');
+  WAIT UNTIL c.score > 50 TIMEOUT '20 days';
+  INSERT INTO note VALUES ('rate', c.id, 'found ' || found || ' ' || n);
+END $$;
+
+-- retries
+CREATE FUNCTION divide(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.kind = 'divide';
+BEGIN
+  INSERT INTO note VALUES ('divide', c.id, 'start');
+  WAIT FOR '0 seconds';
+  INSERT INTO note VALUES ('divide', c.id, 'quotient ' || 100 / c.score);
+END $$;
+
+-- has a second row argument
+CREATE FUNCTION haggle(c contact, d deal) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL ONCE PER c, d;
+BEGIN
+  WAIT UNTIL d.amount > 10;
+  INSERT INTO note VALUES ('haggle', c.id, 'amount ' || d.amount);
+END $$;
+
+-- waits for another
+CREATE FUNCTION child(c contact, days int) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  WAIT FOR days * interval '1 day';
+  INSERT INTO note VALUES ('child', c.id, 'end');
+END $$;
+CREATE FUNCTION parent(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.kind = 'parent';
+DECLARE
+  call bigint;
+BEGIN
+  SELECT child(c, 5) INTO call;
+  WAIT UNTIL automation.finished(call);
+  INSERT INTO note VALUES ('parent', c.id, 'end');
+END $$;
+
+-- its entry fails: parked events
+CREATE FUNCTION welcome(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF stage TO 'customer' FOR SELECT c FROM contact c WHERE c.id = new.id AND 100 / c.score > 0;
+BEGIN
+  INSERT INTO note VALUES ('welcome', c.id, 'start');
+  WAIT FOR '1 day';
+  INSERT INTO note VALUES ('welcome', c.id, 'end');
+END $$;
+
+-- is held: events parked until it is released
+CREATE FUNCTION extra(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF stage TO 'extra';
+BEGIN
+  INSERT INTO note VALUES ('extra', c.id, 'extra ' || coalesce(c.extra, -1));
+END $$;
+
+-- comes to its end at once: only the ledger knows
+CREATE FUNCTION once(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF stage TO 'once';
+BEGIN
+  INSERT INTO note VALUES ('once', c.id, 'only');
+END $$;
+CREATE FUNCTION every(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF stage TO 'trial';
+  ENROLL AGAIN;
+BEGIN
+  INSERT INTO note VALUES ('every', c.id, 'once more');
+END $$;
+};
+
+# A workflow of another owner on the same table.
+my $of_other = q{
+CREATE FUNCTION watch(c app.contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.kind = 'timer';
+BEGIN
+  INSERT INTO app.note VALUES ('watch', c.id, 'start');
+  WAIT FOR '2 days';
+  INSERT INTO app.note VALUES ('watch', c.id, 'end');
+END $$;
+};
+
+$source->safe_psql('postgres', 'CREATE DATABASE origin');
+owner_database($source, 'origin', 'other');
+owner_database($source, 'origin', 'app');
+as('app', $source, 'origin', $workflows);
+as('other', $source, 'origin', $of_other);
+# a second version, so that numbers are not all 1
+as('app', $source, 'origin', q{
+CREATE OR REPLACE FUNCTION once(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF stage TO 'once';
+BEGIN
+  INSERT INTO note VALUES ('once', c.id, 'the second version');
+END $$;
+GRANT EXECUTE ON FUNCTION child(contact, int) TO other;
+});
+
+as('app', $source, 'origin', q{
+INSERT INTO contact (kind) SELECT 'timer' FROM generate_series(1, 250);
+INSERT INTO contact (kind) SELECT 'condition' FROM generate_series(1, 250);
+INSERT INTO contact (kind) SELECT 'divide' FROM generate_series(1, 100);
+INSERT INTO contact (kind) SELECT 'parent' FROM generate_series(1, 50);
+INSERT INTO contact (kind) SELECT 'plain' FROM generate_series(1, 100);
+INSERT INTO deal SELECT generate_series(1, 60);
+SELECT count(haggle(c, d)) FROM contact c JOIN deal d ON d.id + 650 = c.id WHERE d.id <= 50;
+UPDATE contact SET stage = 'once' WHERE id BETWEEN 651 AND 690;
+UPDATE contact SET stage = 'trial' WHERE id BETWEEN 651 AND 690;
+});
+run_both($source, 'origin');
+is( $source->safe_psql('origin', 'SELECT count(*) FROM automation.enrollments'),
+	1000, '1,000 enrollments are in flight');
+as('app', $source, 'origin', q{
+ALTER TABLE contact DROP COLUMN extra;
+UPDATE contact SET stage = 'customer' WHERE id BETWEEN 691 AND 720;
+UPDATE contact SET stage = 'extra' WHERE id BETWEEN 721 AND 730;
+});
+run_both($source, 'origin');
+is( $source->safe_psql('origin', "SELECT string_agg(DISTINCT state, ', ') FROM automation.enrollments"),
+	'retrying, waiting', 'they wait and retry');
+is( $source->safe_psql('origin', 'SELECT count(*) FILTER (WHERE workflow IS NULL) || \' \' || count(workflow) FROM automation.parked'),
+	'30 10', 'events are parked, for an error and for a held workflow');
+
+# Unread events.  Of one row there are several, in transactions of their own:
+# taken together they would be no change at all.
+as('app', $source, 'origin', q{
+INSERT INTO contact (kind) SELECT 'timer' FROM generate_series(1, 20);
+INSERT INTO contact (kind) SELECT 'condition' FROM generate_series(1, 20);
+SELECT count(haggle(c, d)) FROM contact c JOIN deal d ON d.id + 650 = c.id WHERE d.id > 50;
+SELECT automation.unenroll('drip', 1::bigint);
+UPDATE contact SET stage = 'trial' WHERE id BETWEEN 731 AND 740;
+UPDATE contact SET stage = 'lead' WHERE id BETWEEN 731 AND 740;
+UPDATE contact SET stage = 'trial' WHERE id BETWEEN 731 AND 735;
+UPDATE contact SET stage = 'lead' WHERE id BETWEEN 731 AND 735;
+});
+isnt($source->safe_psql('origin', 'SELECT count(*) FROM automation.event_0'), 0, 'the log has unread events');
+
+# ---------------------------------------------------------------------------
+# What is compared
+# ---------------------------------------------------------------------------
+
+# Everything that must come through a dump as it was: ids, versions, owners.
+my $identity = q{
+SELECT 'workflow', w.id, signature, o.role, version, entry, hold FROM automation.workflow w JOIN automation.owner o ON o.id = w.owner ORDER BY 2;
+SELECT 'owner', id, role FROM automation.owner ORDER BY 2;
+SELECT 'source', id, relation FROM automation.source ORDER BY 2;
+SELECT 'version', workflow, version, author, md5(source), path, created_at FROM automation.workflow_version ORDER BY 2, 3;
+SELECT 'rule', r FROM automation.rule r ORDER BY r.id;
+SELECT 'enrollment', e FROM automation.enrollment e ORDER BY e.id;
+SELECT 'argument', a FROM automation.argument a ORDER BY enrollment, source, key;
+SELECT 'timer', t FROM automation.timer t ORDER BY enrollment, at;
+SELECT 'wait', w FROM automation.wait w ORDER BY enrollment, tie;
+SELECT 'ledger', l FROM automation.ledger l ORDER BY workflow, entry_key;
+SELECT 'call', c FROM automation.call c ORDER BY id;
+SELECT 'parked', p FROM automation.parked p ORDER BY p.id;
+SELECT 'event', seq, at, kind, owner, source, key, target, hits, args FROM automation.event_0 ORDER BY seq;
+SELECT 'history', count(*) FROM automation.history;
+SELECT 'trigger', tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgfoid = 'automation.capture'::regproc ORDER BY 2, 3;
+SELECT 'routine', w.routine = p.oid, proacl FROM automation.workflow w LEFT JOIN pg_proc p ON p.oid = w.routine ORDER BY w.id;
+};
+
+# Those of it that must be there before arm(): functions need not be bound yet.
+my $identity_disarmed = $identity =~ s/^SELECT 'routine'.*$//mr;
+
+sub describe
+{
+	my ($node, $database, $sql) = @_;
+	return $node->safe_psql($database, "SET search_path = pg_catalog;\n$sql");
+}
+
+# What the steps did, who is inside still, and who did not enter.
+my $effects = q{
+SELECT workflow, contact, step, count(*) FROM app.note GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT workflow, subject, state, reason, line FROM automation.enrollments ORDER BY 1, 2, id;
+SELECT signature, owner, version, entered, active, hold FROM automation.workflows ORDER BY 1;
+SELECT workflow, event, reason, count(*) FROM automation.journal WHERE event <> 'retrying' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT 'left', (SELECT count(*) FROM automation.parked), (SELECT count(*) FROM automation.timer), (SELECT count(*) FROM automation.call);
+};
+
+# Compares two descriptions; tells the lines that differ.
+sub same
+{
+	my ($got, $wanted, $name) = @_;
+	my (%got, %wanted);
+
+	$got{$_}++ foreach split /\n/, $got;
+	$wanted{$_}++ foreach split /\n/, $wanted;
+	my @differences = (
+		(map { "+$_" } grep { ($wanted{$_} // 0) < $got{$_} } sort keys %got),
+		(map { "-$_" } grep { ($got{$_} // 0) < $wanted{$_} } sort keys %wanted));
+	ok(!@differences, $name)
+	  or diag(join("\n", scalar(@differences) . ' lines differ', @differences[ 0 .. ($#differences < 20 ? $#differences : 20) ]));
+	return;
+}
+
+# Lets it all go on, to the end.  Meanwhile people work, too: they change what
+# is waited for, and try to enter twice.
+sub go_on
+{
+	my ($node, $database) = @_;
+
+	run_both($node, $database);
+	as('app', $node, $database, q{
+UPDATE contact SET score = 60 WHERE kind = 'condition' AND id % 2 = 0;
+UPDATE contact SET score = 4 WHERE kind IN ('divide', 'plain');
+UPDATE contact SET stage = 'lead' WHERE kind = 'plain';
+UPDATE contact SET stage = 'once' WHERE id BETWEEN 651 AND 690;
+UPDATE contact SET stage = 'trial' WHERE id BETWEEN 651 AND 690;
+UPDATE deal SET amount = id;
+SELECT count(haggle(c, d)) FROM contact c JOIN deal d ON d.id + 650 = c.id;
+INSERT INTO contact (kind, score) SELECT k, 5 FROM generate_series(1, 10), unnest('{timer,condition,divide,parent}'::text[]) k;
+});
+	run_both($node, $database);
+	as('app', $node, $database, 'ALTER TABLE contact ADD COLUMN extra int');
+	foreach my $step ('1 hour', '1 day', '40 days')
+	{
+		as('app', $node, $database, "CALL automation.advance('$step')");
+		run_both($node, $database);
+	}
+	return describe($node, $database, $effects);
+}
+
+my $before = describe($source, 'origin', $identity);
+my $before_disarmed = describe($source, 'origin', $identity_disarmed);
+my $notes = $source->safe_psql('origin', 'SELECT count(*) FROM app.note');
+
+# ---------------------------------------------------------------------------
+# Dumps
+# ---------------------------------------------------------------------------
+
+my @dump = ('pg_dump', '-d', $source->connstr('origin'));
+command_ok([ @dump, '-f', "$directory/plain.sql" ], 'pg_dump, plain');
+command_ok([ @dump, '-Fc', '-f', "$directory/custom" ], 'pg_dump -Fc');
+command_ok([ @dump, '-Fd', '-j2', '-f', "$directory/directory" ], 'pg_dump -Fd -j2');
+command_ok([ @dump, '-s', '-f', "$directory/schema.sql" ], 'pg_dump -s');
+command_ok([ @dump, '-a', '-f', "$directory/data.sql" ], 'pg_dump -a');
+
+my $expected = go_on($source, 'origin');
+is(($expected =~ /^(every\|731\|.*)$/m)[0], 'every|731|once more|2', 'the dumped database itself: changes in transactions of their own count each');
+is(($expected =~ /^(once\|651\|.*)$/m)[0], 'once|651|the second version|1', 'nobody enters twice');
+is(($expected =~ /^(left\|.*)$/m)[0], 'left|0|0|0', 'everything has come to its end');
+
+# ---------------------------------------------------------------------------
+# Restores
+# ---------------------------------------------------------------------------
+
+# What a restored database is like before somebody arms it.
+sub check_disarmed
+{
+	my ($node, $database, $how) = @_;
+
+	same(describe($node, $database, $identity_disarmed), $before_disarmed, "$how: all rows came as they were");
+	foreach my $role (qw(app other postgres))
+	{
+		my ($ret, $stdout, $stderr) = $node->psql($database, 'CALL automation.run()', extra_params => [ '-U', $role ]);
+		like($stderr, qr/ERROR:  the engine is disarmed\n.*HINT:  .*CALL automation\.arm\(\)/s, "$how: run() says that the engine is disarmed, to $role");
+	}
+	is( as('app', $node, $database, 'SELECT DISTINCT active, note FROM automation.workflows'),
+		'f|the engine is disarmed, for example after a restore: CALL automation.arm()', "$how: so does the view");
+	is($node->safe_psql($database, 'SELECT count(*) FROM app.note'), $notes, "$how: nothing has run");
+	is( $node->safe_psql($database, q{
+SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE lanname = 'workflow' AND has_function_privilege('public', p.oid, 'EXECUTE')}),
+		0, "$how: PUBLIC may not execute workflows");
+	return;
+}
+
+sub check_armed
+{
+	my ($node, $database, $how) = @_;
+
+	is( $node->safe_psql($database, q{
+SELECT string_agg(name, ', ') FROM (
+	SELECT 'owner' AS name, max(id) > (SELECT last_value FROM automation.owner_seq) AS bad FROM automation.owner UNION ALL
+	SELECT 'source', max(id) > (SELECT last_value FROM automation.source_seq) FROM automation.source UNION ALL
+	SELECT 'workflow', max(id) > (SELECT last_value FROM automation.workflow_seq) FROM automation.workflow UNION ALL
+	SELECT 'rule', max(id) > (SELECT last_value FROM automation.rule_seq) FROM automation.rule UNION ALL
+	SELECT 'enrollment', max(id) > (SELECT last_value FROM automation.enrollment_seq) FROM automation.enrollment UNION ALL
+	SELECT 'call', max(id) > (SELECT last_value FROM automation.enrollment_seq) FROM automation.call UNION ALL
+	SELECT 'parked', max(id) > (SELECT last_value FROM automation.parked_seq) FROM automation.parked UNION ALL
+	SELECT 'event', max(seq) > (SELECT last_value FROM automation.event_seq) FROM automation.event_0) x WHERE bad}),
+		'', "$how: sequences are beyond what they gave");
+	return;
+}
+
+# Without preload
+sub check_restored
+{
+	my ($node, $database, $how) = @_;
+
+	check_disarmed($node, $database, $how);
+	$node->safe_psql($database, 'CALL automation.arm()');
+	same(describe($node, $database, $identity), $before, "$how: arm() binds functions and changes nothing else");
+	check_armed($node, $database, $how);
+	same(go_on($node, $database), $expected, "$how: all go on exactly once");
+	return;
+}
+
+# With preload: executors start by themselves.
+sub check_restored_live
+{
+	my ($node, $database, $how) = @_;
+	my $mine = "FROM pg_stat_activity WHERE backend_type LIKE 'automation %' AND datname = '$database'";
+
+	ok( wait_for_log($node, qr/LOG:  workflows in database "$database" are disarmed\n[^\n]*HINT:[^\n]*CALL automation\.arm\(\)/),
+		"$how: the log says that it is disarmed");
+	is($node->safe_psql('postgres', "SELECT backend_type $mine"), 'automation coordinator', "$how: no executor runs");
+	check_disarmed($node, $database, $how);
+	$node->safe_psql($database, 'CALL automation.arm()');
+	check_armed($node, $database, $how);
+	ok( $node->poll_query_until('postgres', "SELECT count(*) = 2 $mine AND backend_type LIKE 'automation executor of %'"),
+		"$how: executors start when it is armed");
+	same(go_on($node, $database), $expected, "$how: all go on exactly once");
+	return;
+}
+
+# Plain SQL, into the same cluster under a new name
+$source->safe_psql('postgres', 'CREATE DATABASE plain');
+$source->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $source->connstr('plain'), '-f', "$directory/plain.sql" ],
+	'plain: restored');
+check_restored($source, 'plain', 'plain');
+
+# Into another cluster, where the roles have other OIDs
+$live->safe_psql('postgres', 'CREATE ROLE nobody; CREATE ROLE app LOGIN; CREATE ROLE other LOGIN');
+
+$live->safe_psql('postgres', 'CREATE DATABASE single');
+$live->command_ok([ 'pg_restore', '-1', '-d', $live->connstr('single'), "$directory/custom" ], 'custom -1: restored');
+check_restored_live($live, 'single', 'custom -1');
+
+$live->safe_psql('postgres', 'CREATE DATABASE parallel');
+$live->command_ok([ 'pg_restore', '-j2', '-e', '-d', $live->connstr('parallel'), "$directory/directory" ], 'directory -j2: restored');
+check_restored_live($live, 'parallel', 'directory -j2');
+
+$source->safe_psql('postgres', 'CREATE DATABASE custom');
+$source->command_ok([ 'pg_restore', '-e', '-d', $source->connstr('custom'), "$directory/custom" ], 'custom: restored');
+check_restored($source, 'custom', 'custom');
+
+# Schema and data apart.  Between the two somebody registers the functions, in
+# another order than they were made in.
+foreach my $registered (0, 1)
+{
+	my $database = $registered ? 'apart_registered' : 'apart';
+
+	$source->safe_psql('postgres', "CREATE DATABASE $database");
+	$source->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $source->connstr($database), '-f', "$directory/schema.sql" ],
+		"$database: schema restored");
+	$source->safe_psql($database, 'CALL automation.reconcile()') if $registered;
+	is( $source->safe_psql($database, 'SELECT count(*) FROM automation.workflows'),
+		$registered ? 12 : 0, "$database: workflows that are registered before the data comes");
+	$source->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $source->connstr($database), '-f', "$directory/data.sql" ],
+		"$database: data restored");
+	check_restored($source, $database, $database);
+}
+
+$source->stop;
+$live->stop;
+unlike(slurp_file($_->logfile), qr/PANIC|terminated by signal/, 'nothing crashed') foreach $source, $live;
+
+done_testing();
