@@ -19,8 +19,6 @@ SQL_PARTS = sql/tables.sql sql/functions.sql sql/views.sql sql/grants.sql
 DATA_built = sql/automation--$(EXTVERSION).sql
 EXTRA_CLEAN = sql/automation--$(EXTVERSION).sql
 
-# Only what is marked PGDLLEXPORT leaves the library; 15 does not define the mark.
-PG_CPPFLAGS = -D'PGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
 PG_CONFIG ?= pg_config

@@ -56,7 +56,41 @@ ALTER TABLE automation.event_3 ENABLE ALWAYS TRIGGER restamp;
 CREATE FUNCTION automation.adopt() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'wf_adopt';
 COMMENT ON FUNCTION automation.adopt() IS
-    'Trigger of the registry: a row that comes by SQL is a restore, it disarms the engine and takes the place of what is there';
+    'Trigger of the engine''s tables: what comes by SQL is a restore, it disarms the engine, and rows of the registry take the place of what is there';
+
+-- Each table of a dump: which one comes first depends on how it is restored.
+CREATE TRIGGER restore BEFORE INSERT ON automation.argument FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.call FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.enrollment FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.event_0 FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.event_1 FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.event_2 FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.event_3 FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.ledger FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.owner FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.parked FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.rule FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.source FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.timer FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.wait FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.workflow FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.workflow_version FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+ALTER TABLE automation.argument ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.call ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.enrollment ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.event_0 ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.event_1 ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.event_2 ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.event_3 ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.ledger ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.owner ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.parked ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.rule ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.source ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.timer ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.wait ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.workflow ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.workflow_version ENABLE ALWAYS TRIGGER restore;
 
 CREATE TRIGGER adopt BEFORE INSERT ON automation.owner FOR EACH ROW EXECUTE FUNCTION automation.adopt();
 CREATE TRIGGER adopt BEFORE INSERT ON automation.source FOR EACH ROW EXECUTE FUNCTION automation.adopt();

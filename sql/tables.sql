@@ -98,7 +98,8 @@ CREATE TABLE automation.event_0 (
     old      jsonb,
     new      jsonb,
     args     jsonb,
-    cause    bigint[]                    -- root event, depth, then (workflow, entry key hash) pairs
+    cause    bigint[],                   -- root event, depth, then (workflow, entry key hash) pairs
+    origin   xid8                        -- of a restored one: its transaction before; else NULL
 ) WITH (fillfactor = 100, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE automation.event_0 REPLICA IDENTITY FULL;
 CREATE INDEX event_0_xact_idx ON automation.event_0 (xact);

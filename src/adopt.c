@@ -1,13 +1,17 @@
 /*
- * adopt.c -- rows of the engine's registry that come by SQL: a restore.
+ * adopt.c -- rows of the engine's tables that come by SQL: a restore.
  *
- * A BEFORE INSERT trigger of automation.workflow, workflow_version, rule, owner
- * and source; the engine's own inserts fire no triggers.  The first row that
- * comes disarms the engine, so that nothing runs before all is loaded, and
- * clears the registrations that nobody has used: they were made from the
- * restored functions alone, and arm() makes again those the dump does not bring.
- * After that the dump is right: what stands in the way of a row is taken over
- * or moved to another id.
+ * The engine's own inserts fire no triggers.  A BEFORE INSERT statement trigger
+ * of every table that is dumped disarms the engine, so that nothing runs before
+ * all is loaded, and clears the registrations that nobody has used: they were
+ * made from the restored functions alone, and arm() makes again those the dump
+ * does not bring.  It is the first statement that does so, whichever table it is
+ * for: what comes later is the dump's.  ddl.c does the same for a restore that
+ * switches triggers off.
+ *
+ * A row trigger of automation.workflow, workflow_version, rule, owner and
+ * source then gives the dump its way: what stands in the way of a row is taken
+ * over or moved to another id.
  */
 #include "postgres.h"
 
@@ -89,7 +93,7 @@ vacate(const char *const *columns, const char *sequence, int id)
 	renumber(columns, id, (int) Max(highest + 1, wf_store_nextval(sequence)));
 }
 
-/* --- the first row --- */
+/* --- the first statement --- */
 
 /* Sessions may have rules in memory that are gone now. */
 static void
@@ -117,7 +121,12 @@ clear_unused(void)
 		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)",
 		"DELETE FROM automation.source s WHERE NOT EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id)"
 		" AND NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.source = s.id)"
-		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)"
+		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)",
+		/* ids of rules are given anew */
+		"DELETE FROM automation.event_0 WHERE NOT EXISTS (SELECT FROM automation.workflow)",
+		"DELETE FROM automation.event_1 WHERE NOT EXISTS (SELECT FROM automation.workflow)",
+		"DELETE FROM automation.event_2 WHERE NOT EXISTS (SELECT FROM automation.workflow)",
+		"DELETE FROM automation.event_3 WHERE NOT EXISTS (SELECT FROM automation.workflow)"
 	};
 
 	forget_cached_rules();
@@ -125,10 +134,10 @@ clear_unused(void)
 		wf_engine_sql(steps[i], "");
 }
 
-static void
-disarm(void)
+void
+wf_restore_begins(void)
 {
-	if (wf_engine_sql("UPDATE automation.engine SET armed = false WHERE armed", "") > 0)
+	if (wf_engine_disarm())
 		clear_unused();
 }
 
@@ -211,13 +220,17 @@ wf_adopt(PG_FUNCTION_ARGS)
 	bool		keep = true;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		RelationGetNamespace(trigger->tg_relation) != wf_store_namespace())
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function adopt() is a BEFORE INSERT row trigger of the engine's tables")));
+				 errmsg("function adopt() is a BEFORE INSERT trigger of the engine's tables")));
+	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+	{
+		wf_restore_begins();
+		return PointerGetDatum(NULL);
+	}
 	table = RelationGetRelationName(trigger->tg_relation);
-	disarm();
 	if (strcmp(table, "workflow") == 0)
 		adopt_workflow(trigger);
 	else if (strcmp(table, "workflow_version") == 0)

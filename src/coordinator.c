@@ -548,10 +548,10 @@ serve_owners(void)
 	hash_seq_init(&all, owners);
 	while ((state = hash_seq_search(&all)) != NULL)
 	{
-		if (!state->listed)
-			continue;
+		if (!state->listed || !is_armed)
+			continue;					/* a restore may be running: hands off its rows */
 		check_owner(state);
-		if (is_armed && !state->seated && state->handle == NULL && state->obstacle == NULL)
+		if (!state->seated && state->handle == NULL && state->obstacle == NULL)
 			serve(state, seats, nseats);
 	}
 }

@@ -236,6 +236,21 @@ trigger_touched(const Touched *touched)
 }
 
 static void
+restore_begins(void *arg)
+{
+	wf_restore_begins();
+}
+
+/* pg_restore --disable-triggers switches those of the engine's tables off, too,
+ * that would notice it. */
+static void
+relation_touched(const Touched *touched)
+{
+	if (restore_mode() && get_rel_namespace(touched->objid) == wf_store_namespace())
+		(void) wf_guarded("disarm the engine", restore_begins, NULL);
+}
+
+static void
 reconcile_quietly(void *arg)
 {
 	wf_reconcile_functions();
@@ -307,7 +322,10 @@ ddl_end(Command *command)
 		else if (touched->classid == ExtensionRelationId)
 			extension_touched();
 		else if (touched->classid == RelationRelationId)
+		{
+			relation_touched(touched);
 			command->relations = lappend_oid(command->relations, touched->objid);
+		}
 		else if (touched->classid == TypeRelationId)
 			everything = true;
 		if (touched->classid == RelationRelationId || touched->classid == TypeRelationId ||

@@ -109,6 +109,35 @@ wf_statement_text(const char *body, const Statement *stmt)
 	return text;
 }
 
+/*
+ * The tree, or NULL for a text that is none: one body that nobody checked must
+ * not spoil a view.  Parsing touches nothing but memory, so its errors can be
+ * caught without a subtransaction.
+ */
+static Workflow *
+parse_or_null(const char *body)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Workflow   *volatile tree = NULL;
+
+	PG_TRY();
+	{
+		tree = wf_parse(body);
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		if (ERRCODE_TO_CATEGORY(code) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
+			ERRCODE_TO_CATEGORY(code) != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return tree;
+}
+
 /* Parses a body unless it is the one of the last call. */
 static ParsedBody *
 parse_cached(FmgrInfo *flinfo, text *source)
@@ -130,7 +159,7 @@ parse_cached(FmgrInfo *flinfo, text *source)
 	MemoryContextReset(parsed->context);
 	old = MemoryContextSwitchTo(parsed->context);
 	parsed->body = text_to_cstring(source);
-	parsed->tree = wf_parse(parsed->body);
+	parsed->tree = parse_or_null(parsed->body);
 	MemoryContextSwitchTo(old);
 	return parsed;
 }
@@ -151,7 +180,7 @@ wf_statement_at(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	parsed = parse_cached(fcinfo->flinfo, PG_GETARG_TEXT_PP(0));
-	stmt = wf_statement_find(parsed->tree, PG_GETARG_INT32(1));
+	stmt = parsed->tree ? wf_statement_find(parsed->tree, PG_GETARG_INT32(1)) : NULL;
 	if (stmt == NULL)
 		PG_RETURN_NULL();
 

@@ -410,23 +410,28 @@ wf_event_append(Event *event)
 /*
  * BEFORE INSERT row trigger of the segments.  Our own appends fire no trigger;
  * a row that comes by COPY or INSERT is one of a restore, and its xact is that
- * of another cluster or time.  Readers search by xact, so it becomes ours.
+ * of another cluster or time.  Readers search by xact, so it becomes ours; what
+ * it was is kept, for changes of one row in different transactions must not be
+ * taken for one change.
  */
 Datum
 wf_event_restamp(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	int			column = EVENT_XACT;
-	Datum		value;
-	bool		isnull = false;
+	TupleDesc	desc;
+	int			columns[2] = {EVENT_XACT, EVENT_ORIGIN};
+	Datum		values[2];
+	bool		nulls[2] = {false};
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired before insert, for each row", "automation.restamp")));
-	value = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple,
-													 RelationGetDescr(trigger->tg_relation),
-													 1, &column, &value, &isnull));
+	desc = RelationGetDescr(trigger->tg_relation);
+	values[0] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[1] = heap_getattr(trigger->tg_trigtuple, EVENT_ORIGIN, desc, &nulls[1]);
+	if (nulls[1])
+		values[1] = heap_getattr(trigger->tg_trigtuple, EVENT_XACT, desc, &nulls[1]);
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple, desc, 2, columns, values, nulls));
 }

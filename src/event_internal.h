@@ -29,7 +29,8 @@
 #define EVENT_SOURCE	6
 #define EVENT_KEY		7
 #define EVENT_OLD_KEY	8
-#define EVENT_COLUMNS	15
+#define EVENT_COLUMNS	15		/* those an appender fills */
+#define EVENT_ORIGIN	16
 
 /* source .. cause: the same columns in the same order in automation.parked. */
 #define EVENT_BODY_COLUMNS 10

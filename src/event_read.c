@@ -54,7 +54,7 @@ typedef struct Horizon
 typedef struct Entry
 {
 	int64		seq;
-	uint64		xact;
+	uint64		xact;					/* transaction_of() */
 	uint64		row;					/* hash of the row's key */
 	uint64		old_row;				/* hash of its key before; valid if moved */
 	int			source;
@@ -291,6 +291,23 @@ hash_of_key(HeapTuple tuple, TupleDesc desc, int number, bool *isnull)
 	return hash;
 }
 
+/*
+ * The transaction that made the change.  That of a restored event was another
+ * cluster's, or of another time: marked by the highest bit.
+ */
+static uint64
+transaction_of(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull = true;
+	Datum		origin = (Datum) 0;
+
+	if (desc->natts >= EVENT_ORIGIN)
+		origin = column(tuple, desc, EVENT_ORIGIN, &isnull);
+	if (!isnull)
+		return U64FromFullTransactionId(DatumGetFullTransactionId(origin)) | (UINT64CONST(1) << 63);
+	return U64FromFullTransactionId(DatumGetFullTransactionId(column(tuple, desc, EVENT_XACT, &isnull)));
+}
+
 /* Fills an entry from its row. */
 static void
 read_entry(Entry *entry, HeapTuple tuple, TupleDesc desc, int segment)
@@ -300,7 +317,7 @@ read_entry(Entry *entry, HeapTuple tuple, TupleDesc desc, int segment)
 	char		kind;
 
 	entry->seq = DatumGetInt64(column(tuple, desc, EVENT_SEQ, &isnull));
-	entry->xact = U64FromFullTransactionId(DatumGetFullTransactionId(column(tuple, desc, EVENT_XACT, &isnull)));
+	entry->xact = transaction_of(tuple, desc);
 	kind = DatumGetChar(column(tuple, desc, EVENT_KIND, &isnull));
 	entry->source = DatumGetInt32(column(tuple, desc, EVENT_SOURCE, &isnull));
 	entry->row = hash_of_key(tuple, desc, EVENT_KEY, &nokey);

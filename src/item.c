@@ -325,6 +325,8 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 			if (wf_timer_consume(&item->timer))
 				wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
 						false, options);
+			else
+				engine->alone = false;	/* settled before: this proves nothing of a suspect */
 			break;
 		case ITEM_SWEEP:
 			wf_wake(item->timer.enrollment, WAKE_BY_SWEEP, options->now, 0, false, options);
@@ -464,6 +466,7 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 	}
 	else if (item->key.kind == ITEM_PARKED)
 	{
+		parked.id = item->parked->id;	/* by which it is known how often it met a lock */
 		parked.event = item->parked->event;
 		attempt = item->parked->attempt;
 		wf_parked_delete(item->parked);

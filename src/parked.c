@@ -28,7 +28,7 @@ enum
 };
 #define PARKED_COLUMNS (COL_SOURCE + EVENT_BODY_COLUMNS - 1)
 
-/* Inserts an event with the reason why it waits; fills id and tid. */
+/* Inserts an event with the reason why it waits; fills tid, and id unless it is put aside again. */
 void
 wf_parked_insert(Parked *parked)
 {
@@ -38,7 +38,8 @@ wf_parked_insert(Parked *parked)
 	bool	   *nulls = palloc0(natts * sizeof(bool));
 
 	memset(nulls + PARKED_COLUMNS, true, (natts - PARKED_COLUMNS) * sizeof(bool));
-	parked->id = wf_store_nextval("parked_seq");
+	if (parked->id == 0)
+		parked->id = wf_store_nextval("parked_seq");
 	values[COL_ID - 1] = Int64GetDatum(parked->id);
 	values[COL_OWNER - 1] = Int32GetDatum(parked->event.owner);
 	values[COL_RETRY_AT - 1] = TimestampTzGetDatum(parked->retry_at);

@@ -102,9 +102,9 @@ reconcile_functions(bool check)
 	}
 }
 
-/* Rows whose function went unseen. */
+/* Rows whose function went unseen.  restored: their OIDs are of another database. */
 static void
-hold_orphans(void)
+hold_orphans(bool restored)
 {
 	ListCell   *cell;
 
@@ -112,8 +112,12 @@ hold_orphans(void)
 	{
 		WorkflowRow *row = lfirst(cell);
 
-		if (row->hold == NULL && (!OidIsValid(wf_routine_owner(row->routine)) ||
-								  strcmp(wf_routine_signature(row->routine), row->signature) != 0))
+		if (OidIsValid(wf_routine_owner(row->routine)) &&
+			strcmp(wf_routine_signature(row->routine), row->signature) == 0)
+			continue;
+		if (restored)
+			wf_register_unbind(row);
+		if (row->hold == NULL)
 			wf_register_hold(row, "function_missing", "its function was dropped unseen, or not restored");
 	}
 }
@@ -122,7 +126,8 @@ hold_orphans(void)
 static void
 forget_displaced(void)
 {
-	List	   *ids = wf_engine_ids("SELECT w.id::bigint FROM automation.workflow w WHERE w.routine = 0 AND NOT EXISTS"
+	List	   *ids = wf_engine_ids("SELECT w.id::bigint FROM automation.workflow w WHERE w.routine = 0"
+									" AND w.signature LIKE '% #' || w.id AND NOT EXISTS"
 									" (SELECT FROM automation.enrollment e WHERE e.workflow = w.id)", "");
 	ListCell   *cell;
 
@@ -212,11 +217,25 @@ advance_sequences(void)
 							   " WHERE t.highest > s.last_value", sequences[i][1], sequences[i][0], sequences[i][1]), "");
 }
 
+/* A dump without privileges leaves every function open to everybody. */
+static void
+close_functions(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_register_routines())
+		wf_register_close(((Routine *) lfirst(cell))->function);
+}
+
 static void
 reconcile(bool thoroughly)
 {
+	bool		restored = !wf_engine_armed();
+
 	reconcile_functions(thoroughly);
-	hold_orphans();
+	hold_orphans(restored);
+	if (restored)
+		close_functions();
 	forget_displaced();
 	forget_lost_tables();
 	arm_tables(thoroughly);
@@ -252,10 +271,9 @@ wf_reconcile(bool force)
 
 	if (!wf_store_present())
 		return;
-	/* the coordinator says so in the log */
-	if (!force && !wf_engine_armed())
-		return;
-	if (!force && restore_may_be_running())
+	/* In this order: whose rows are to be seen has disarmed the engine before.
+	 * The coordinator says so in the log. */
+	if (!force && (restore_may_be_running() || !wf_engine_armed()))
 		return;
 	level = NewGUCNestLevel();
 	if (LockTimeout == 0)
@@ -312,14 +330,30 @@ wf_reconcile_sql(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+void
+wf_engine_wake(void)
+{
+	watch_transaction();
+	wake_at_commit = true;
+}
+
+bool
+wf_engine_disarm(void)
+{
+	if (wf_engine_sql("UPDATE automation.engine SET armed = false WHERE armed", "") == 0)
+		return false;
+	wf_engine_wake();
+	return true;
+}
+
 Datum
 wf_arm_sql(PG_FUNCTION_ARGS)
 {
 	require_superuser("arm the engine");
 	wf_reconcile(true);
 	wf_engine_sql("UPDATE automation.engine SET armed = true WHERE NOT armed", "");
-	watch_transaction();
-	announce_at_commit = wake_at_commit = true;
+	wf_engine_wake();
+	announce_at_commit = true;
 	PG_RETURN_VOID();
 }
 

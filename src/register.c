@@ -31,6 +31,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "enginesql.h"
+#include "event.h"
 #include "owner.h"
 #include "parked.h"
 #include "register.h"
@@ -127,23 +128,32 @@ set_signature(WorkflowRow *row, char *signature)
 	row->signature = signature;
 }
 
+/*
+ * After a restore, and until somebody has armed the engine, OIDs are those of
+ * another database, and roles may be others: the signature alone counts then.
+ * It came with the dump, as did the function.
+ */
 WorkflowRow *
 wf_register_bind(const Signature *sig)
 {
 	char	   *text = wf_routine_signature(sig->function);
 	WorkflowRow *row = row_of_signature(text);
+	bool		restored;
 
+	if (row != NULL && row->routine == sig->function)
+		return row;
+	restored = !wf_engine_armed();
 	if (row != NULL)
 	{
-		if (row->routine == sig->function)
-			return row;
-		if (wf_owner_role(row->owner) == sig->owner)
+		if (restored || wf_owner_role(row->owner) == sig->owner)
 		{
 			set_routine(row, sig->function);
 			return row;
 		}
 		displace(row);
 	}
+	if (restored)
+		return NULL;
 	row = row_of_routine(sig->function);
 	if (row == NULL || wf_owner_role(row->owner) != sig->owner ||
 		signature_exists(wf_register_routines(), row->signature))
@@ -153,11 +163,19 @@ wf_register_bind(const Signature *sig)
 }
 
 void
+wf_register_unbind(WorkflowRow *row)
+{
+	set_routine(row, InvalidOid);
+}
+
+void
 wf_register_renamed(void)
 {
 	List	   *routines = NIL;
 	ListCell   *cell;
 
+	if (!wf_engine_armed())
+		return;							/* the OIDs are of another database */
 	foreach(cell, wf_workflow_all())
 	{
 		WorkflowRow *row = lfirst(cell);
@@ -248,6 +266,29 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.workflow SET owner = $2 WHERE id = $1", "ii", workflow, owner);
 }
 
+/* Events of the workflow, and changes that nothing of the old owner's waits for. */
+#define MOVES \
+	" WHERE e.owner = $1 AND CASE e.kind WHEN 'C' THEN e.args ->> 'workflow' = $3::text" \
+	" WHEN 'H' THEN e.hits[1] >> 2 = $3" \
+	" WHEN 'W' THEN EXISTS (SELECT FROM automation.enrollment n WHERE n.id = e.target AND n.workflow = $3)" \
+	" ELSE NOT EXISTS (SELECT FROM automation.rule r, pg_catalog.unnest(e.hits) h WHERE r.id = h >> 2 AND r.owner = $1) END"
+
+/*
+ * What is unread goes to the new owner: the old one's executor would pass it
+ * on, but he may not have one any more.  To the new one's it is a change of
+ * this transaction; the row keeps the transaction it was made in.  After
+ * move_rows().
+ */
+static void
+move_events(int workflow, int old, int owner)
+{
+	for (int i = 0; i < EVENT_SEGMENTS; i++)
+		wf_engine_sql(psprintf("UPDATE automation.event_%d e SET owner = $2, origin = coalesce(e.origin, e.xact),"
+							   " xact = pg_catalog.pg_current_xact_id()" MOVES, i), "iii", old, owner, workflow);
+	wf_engine_sql("UPDATE automation.parked e SET owner = $2" MOVES, "iii", old, owner, workflow);
+	wf_engine_wake();
+}
+
 static void keep_unseen_source(WorkflowRow *row);
 
 /*
@@ -258,6 +299,7 @@ void
 wf_register_owner(WorkflowRow *row, Oid role)
 {
 	int			owner = wf_owner_id(role, true);
+	int			old = row->owner;
 
 	keep_unseen_source(row);
 	move_rows(row->id, owner);
@@ -267,6 +309,7 @@ wf_register_owner(WorkflowRow *row, Oid role)
 	else if (row->hold != NULL && strcmp(row->hold, "owner_changed") == 0)
 		wf_register_release(row, "owner_changed", true);
 	wf_arm_relations(wf_watched_relations(row->id, true), true);
+	move_events(row->id, old, owner);	/* no session adds more for the old one now */
 	invalidate(row->routine);
 }
 
@@ -415,6 +458,19 @@ revoke_from_public(const Signature *sig)
 	wf_engine_leave(&scope);
 }
 
+void
+wf_register_close(Oid function)
+{
+	Signature  *sig = has_default_acl(function) ? wf_signature_load(function) : NULL;
+
+	if (sig == NULL)
+		return;
+	revoke_from_public(sig);
+	ereport(NOTICE,
+			(errmsg("EXECUTE on workflow %s was revoked from PUBLIC", wf_routine_signature(function)),
+			 errdetail("It had no privileges of its own, as after a restore without privileges.")));
+}
+
 /* A function that reconcile() finds may have been restored with its rights:
  * those somebody gave are kept. */
 static WorkflowRow *
@@ -557,6 +613,16 @@ wf_register_unchecked(Oid function)
 	return true;
 }
 
+/* Who makes a function in a restored database must not get enrollments of another. */
+static void
+refuse_restored(const WorkflowRow *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("workflow %s was restored and belonged to another role", row->signature),
+			 errhint("A superuser runs CALL automation.arm() first.")));
+}
+
 void
 wf_register(Oid function, RegisterReason reason)
 {
@@ -573,6 +639,8 @@ wf_register(Oid function, RegisterReason reason)
 	row = wf_register_bind(sig);
 	if (row != NULL && wf_owner_role(row->owner) != sig->owner)
 	{
+		if (reason == REGISTER_CREATED && !wf_engine_armed())
+			refuse_restored(row);
 		wf_register_owner(row, sig->owner);
 		if (reason != REGISTER_CREATED)
 			return;

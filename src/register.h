@@ -37,8 +37,13 @@ extern void wf_register(Oid function, RegisterReason reason);
 /* What of that needs no look at the definition; false: the rest is missing. */
 extern bool wf_register_unchecked(Oid function);
 /* Row that belongs to a function, its routine and signature brought up to
- * date; NULL: the function is new. */
+ * date; NULL: the function is new.  While the engine is disarmed the row may
+ * be recorded for another owner. */
 extern WorkflowRow *wf_register_bind(const Signature *sig);
+/* The row has no function. */
+extern void wf_register_unbind(WorkflowRow *row);
+/* Takes EXECUTE from PUBLIC if that came by default. */
+extern void wf_register_close(Oid function);
 /* The function belongs to another role now: ids change, the workflow is held. */
 extern void wf_register_owner(WorkflowRow *row, Oid role);
 /* All functions of our language: list of Routine *. */
@@ -102,5 +107,14 @@ extern void wf_reconcile_functions(void);
 /* Binds rows to functions, registers none: what a restore needs. */
 extern void wf_reconcile_bindings(void);
 extern bool wf_engine_armed(void);
+/* Wakes all workers of this database when the transaction commits. */
+extern void wf_engine_wake(void);
+/* A restore has begun.  False: it had begun before. */
+extern bool wf_engine_disarm(void);
+
+/* --- adopt.c --- */
+
+/* Disarms the engine and clears what stands in the way of a dump. */
+extern void wf_restore_begins(void);
 
 #endif

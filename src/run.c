@@ -32,6 +32,7 @@
 #include "event.h"
 #include "history.h"
 #include "owner.h"
+#include "register.h"
 #include "seat.h"
 #include "settings.h"
 #include "store.h"
@@ -103,6 +104,14 @@ refuse_disarmed(void)
 			 errmsg("the engine is disarmed"),
 			 errdetail("It was restored from a dump, and nobody has said yet that this database is to run workflows."),
 			 errhint("A superuser starts it with CALL automation.arm().")));
+}
+
+/* Also for who owns nothing, such as the superuser after a restore. */
+static void
+check_armed(void)
+{
+	if (!wf_engine_armed())
+		refuse_disarmed();
 }
 
 /*
@@ -211,6 +220,7 @@ wf_run(PG_FUNCTION_ARGS)
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	check_caller(fcinfo, "run");
+	check_armed();
 	owner = wf_owner_id(GetUserId(), false);
 	context = run_context();
 	MemoryContextSwitchTo(context);
@@ -262,6 +272,7 @@ wf_advance(PG_FUNCTION_ARGS)
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	check_caller(fcinfo, "advance");
+	check_armed();
 	target = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 													 TimestampTzGetDatum(wf_clock_now()),
 													 IntervalPGetDatum(by)));

@@ -3,8 +3,8 @@
  * again after DDL on something a workflow uses.
  *
  * Called by register.c, reconcile.c and ddl.c.  The user's text is parsed and
- * analysed in owner scope only.  Quiet checks run in a subtransaction: what the
- * text causes there, locks included, is gone when they fail.
+ * analysed in owner scope only.  Quiet checks run in a subtransaction that is
+ * rolled back: what the text causes there, locks included, is gone afterwards.
  */
 #include "postgres.h"
 

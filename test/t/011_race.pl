@@ -111,11 +111,11 @@ is($watch->query("SELECT count(*) || ' ' || count(DISTINCT contact) FROM app.eff
 	'100 100', 'which did what became due before advance() returned');
 is($watch->query(q{
 SELECT count(*) FROM app.effect a JOIN app.effect b USING (contact)
-WHERE a.what = 'pulse' AND b.what = 'hour' AND b.at - a.at NOT BETWEEN '1 hour' AND '61 minutes'}),
+WHERE a.what = 'pulse' AND b.what = 'hour' AND b.at - a.at NOT BETWEEN '59 minutes' AND '61 minutes'}),
 	0, 'at its time, not at the end of the jump')
   or diag($watch->query(q{
 SELECT contact, a.at, b.at, b.at - a.at FROM app.effect a JOIN app.effect b USING (contact)
-WHERE a.what = 'pulse' AND b.what = 'hour' AND b.at - a.at NOT BETWEEN '1 hour' AND '61 minutes'}));
+WHERE a.what = 'pulse' AND b.what = 'hour' AND b.at - a.at NOT BETWEEN '59 minutes' AND '61 minutes'}));
 $_->send("CALL automation.advance('20 minutes')") for @user;
 is(join(' ', map { $_->receive } @user), ' ', 'two move it at once');
 is($watch->query("SELECT count(*) || ' ' || count(DISTINCT contact) FROM app.effect WHERE what = 'second hour'"),
