@@ -4,10 +4,17 @@ CREATE TEMP VIEW median AS
 	SELECT figure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value, count(*) AS n
 	FROM result GROUP BY figure, variant;
 
+SELECT count(*) FILTER (WHERE figure = 'unchanged') > 0 AS bulk,
+	count(*) FILTER (WHERE figure = 'single') > 0 AS single,
+	count(*) FILTER (WHERE figure = 'steps') > 0 AS steps,
+	count(*) FILTER (WHERE figure = 'latency') > 0 AS latency
+FROM result \gset
+
 CREATE TEMP VIEW labels (variant, position, label) AS VALUES
 	('none', 1, 'nothing'), ('noop', 2, 'no-op C trigger'), ('w1', 3, '1 workflow'),
 	('w100', 4, '100 workflows'), ('w1000', 5, '1,000 workflows');
 
+\if :bulk
 \echo
 \echo 'Capture, one UPDATE of all rows'
 \echo
@@ -23,7 +30,9 @@ FROM (VALUES ('unchanged', 1, 'not changed'), ('changed', 2, 'changed, no match'
 	JOIN median none ON none.figure = m.figure AND none.variant = 'none'
 	JOIN median noop ON noop.figure = m.figure AND noop.variant = 'noop'
 ORDER BY f.position, l.position;
+\endif
 
+\if :single
 \echo
 \echo 'Capture, single-row UPDATEs (pgbench, one client, synchronous_commit = off)'
 \echo
@@ -34,7 +43,9 @@ FROM (VALUES ('single', 1, 'not changed'), ('single changed', 2, 'changed, no ma
 	JOIN labels l USING (variant)
 	JOIN median none ON none.figure = m.figure AND none.variant = 'none'
 ORDER BY f.position, l.position;
+\endif
 
+\if :steps
 \echo
 \echo 'Steps: UPDATE of the own row, IF, INSERT; all enrollments started by one UPDATE, which is included'
 \echo
@@ -44,7 +55,9 @@ FROM (VALUES ('loop', 1, 'plpgsql loop, one transaction'), ('engine', 2, 'workfl
 	JOIN median m ON m.figure = 'steps' AND m.variant = l.variant
 	JOIN median floor ON floor.figure = 'steps' AND floor.variant = 'loop'
 ORDER BY l.position;
+\endif
 
+\if :latency
 \echo
 \echo 'Latency: commit of a row to commit of the first action'
 \echo
@@ -60,3 +73,4 @@ FROM (VALUES ('commit', 1, 'durable commit of one row'), ('action', 2, 'commit t
 	JOIN quantile q USING (variant)
 	JOIN quantile floor ON floor.variant = 'commit'
 ORDER BY l.position;
+\endif

@@ -220,9 +220,10 @@ COMMENT ON FUNCTION automation.statement_at(text, int) IS
 -- What is restored with the database.  Not dumped: engine (the script inserts
 -- it), log (a hint), clock (virtual time belongs to the test that moved it).
 
-SELECT pg_catalog.pg_extension_config_dump('automation.owner', '');
+-- Whose role or table is gone is a number, which elsewhere may be somebody else's.
+SELECT pg_catalog.pg_extension_config_dump('automation.owner', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = role)');
 SELECT pg_catalog.pg_extension_config_dump('automation.owner_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('automation.source', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.source', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 SELECT pg_catalog.pg_extension_config_dump('automation.source_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.workflow', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.workflow_seq', '');
@@ -240,7 +241,7 @@ SELECT pg_catalog.pg_extension_config_dump('automation.argument', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.timer', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.wait', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.ledger', '');
-SELECT pg_catalog.pg_extension_config_dump('automation.call', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.call', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = caller)');
 SELECT pg_catalog.pg_extension_config_dump('automation.parked', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.parked_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.history_00', '');

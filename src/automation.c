@@ -19,6 +19,7 @@
 #include "event.h"
 #include "launcher.h"
 #include "settings.h"
+#include "store.h"
 
 PG_MODULE_MAGIC;
 
@@ -28,6 +29,7 @@ void
 _PG_init(void)
 {
 	wf_settings_init();
+	wf_store_init();
 	wf_clock_init();
 	if (process_shared_preload_libraries_in_progress)
 		wf_board_init();

@@ -39,6 +39,7 @@
 #include "compat.h"
 #include "engine.h"
 #include "item.h"
+#include "owner.h"
 #include "ready.h"
 #include "seat.h"
 #include "settings.h"
@@ -130,12 +131,14 @@ begin_batch(Engine *engine)
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 	}
+	wf_store_batch_begin();
 	MemoryContextSwitchTo(engine->item_context);
 }
 
 static void
 commit_batch(Engine *engine)
 {
+	wf_store_batch_end();
 	if (engine->foreground)
 	{
 		ReleaseCurrentSubTransaction();
@@ -164,6 +167,8 @@ rollback_batch(Engine *engine)
 		SPI_commit();
 	}
 	engine->committing = false;
+	wf_store_batch_forget();
+	wf_config_forget();
 	wf_cause_set(0, NULL);
 	wf_run_clear();
 	wf_event_rolled_back(engine->reader);
@@ -278,6 +283,7 @@ wf_engine_suspect(Engine *engine, int64 kind, int64 id, int deaths)
 	item.key.kind = kind;
 	item.key.id = id;
 	make_suspect(engine, &item)->deaths = deaths;
+	wf_blame_accuse('a' + (char) kind, id, deaths);
 }
 
 /* Killed its process too often: it is not run but held.  If even that kills,
@@ -514,7 +520,9 @@ batch_body(Engine *engine)
 	wf_timer_heap_fill(engine->heap, read_at);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	set_lock_timeout();
+	wf_config_keep();
 	through = do_events(engine) && do_parked(engine) && do_timers(engine) && do_sweep(engine);
+	wf_config_drop();
 	if (engine->nitems > 0)
 	{
 		fire_deferred(engine);
@@ -775,6 +783,8 @@ catch_error(Engine *engine)
 	if (ProcDiePending)
 		PG_RE_THROW();
 	error = CopyErrorData();
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_watchdog_fired())
+		error->message = "canceling statement due to automation.step_timeout";
 	detail = error_detail(error, in_item ? wf_run_current() : NULL);
 	FlushErrorState();
 	rollback_batch(engine);

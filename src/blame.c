@@ -301,25 +301,23 @@ new_record(void)
 	return claim_record(oldest, pg_atomic_read_u32(&oldest->taken)) ? oldest : NULL;
 }
 
-static void
-suspect(const Note *note)
+/* The record of an item of this database, made if there is none; may be NULL. */
+static Record *
+record_of(int owner, int kind, int64 id)
 {
-	Record	   *record = find_record(note->owner, note->kind, note->id);
+	Record	   *record = find_record(owner, kind, id);
 
-	if (record == NULL)
+	if (record == NULL && (record = new_record()) != NULL)
 	{
-		record = new_record();
-		if (record == NULL)
-			return;
-		record->database = note->database;
-		record->owner = note->owner;
-		record->kind = note->kind;
-		record->id = note->id;
+		record->database = MyDatabaseId;
+		record->owner = owner;
+		record->kind = kind;
+		record->id = id;
 		record->deaths = 0;
 	}
-	record->at = (int64) time(NULL);
-	if (note->alone)
-		record->deaths++;
+	if (record)
+		record->at = (int64) time(NULL);
+	return record;
 }
 
 /* Notes of dead processes of the owner become suspects. */
@@ -334,7 +332,12 @@ collect(int owner)
 		if (pid == 0 || !is_mine(note->database, note->owner, owner) || !claim_note(note, pid))
 			continue;
 		if (note->kind != 0)
-			suspect(note);
+		{
+			Record	   *record = record_of(owner, note->kind, note->id);
+
+			if (record && note->alone)
+				record->deaths++;
+		}
 		note->kind = 0;
 		pg_write_barrier();
 		pg_atomic_write_u32(&note->pid, 0);
@@ -416,6 +419,15 @@ wf_blame_suspects(void)
 		suspects = lappend(suspects, one);
 	}
 	return suspects;
+}
+
+void
+wf_blame_accuse(char kind, int64 id, int deaths)
+{
+	Record	   *record = my_note ? record_of(my_note->owner, kind, id) : NULL;
+
+	if (record)
+		record->deaths = deaths;
 }
 
 void

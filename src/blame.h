@@ -35,6 +35,8 @@ extern void wf_blame_clear(void);
 
 /* Suspect *, of this database and the attached owner, in the current context. */
 extern List *wf_blame_suspects(void);
+/* As if so many processes that ran it alone had died. */
+extern void wf_blame_accuse(char kind, int64 id, int deaths);
 /* It ran well alone, or is held. */
 extern void wf_blame_forget(char kind, int64 id);
 

@@ -402,6 +402,8 @@ wf_board_take_seat(int owner)
 	if (seat)
 		sit_down(seat, owner);
 	LWLockRelease(board->lock);
+	if (seat && MyBgworkerEntry)
+		wf_board_wake_coordinator();	/* it takes note of who could connect */
 	return seat != NULL;
 }
 

@@ -12,6 +12,8 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "common/int.h"
+#include "pgtime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/timestamp.h"
 
@@ -180,4 +182,59 @@ wf_clock_advance(int64 delta)
 	moved = true;
 	relation_close(rel, NoLock);
 	CommandCounterIncrement();
+}
+
+/* --- local time --- */
+
+/* The transition from which the local time is left out or comes twice. */
+static bool
+find_transition(TimestampTz near_by, pg_time_t *at, long *before, long *after)
+{
+	pg_time_t	start = timestamptz_to_time_t(near_by) - 2 * SECS_PER_DAY;
+	int			before_isdst;
+	int			after_isdst;
+
+	return pg_next_dst_boundary(&start, before, &before_isdst, at, after, &after_isdst, session_timezone) == 1 &&
+		*at <= start + 4 * SECS_PER_DAY;
+}
+
+/* See clock.h. */
+TimestampTz
+wf_clock_of_local(Timestamp local)
+{
+	TimestampTz moment = DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, TimestampGetDatum(local)));
+	pg_time_t	at;
+	long		before;
+	long		after;
+	Timestamp	from;
+	Timestamp	to;
+
+	if (TIMESTAMP_NOT_FINITE(moment) || !find_transition(moment, &at, &before, &after))
+		return moment;
+	from = time_t_to_timestamptz(at + Min(before, after));
+	to = time_t_to_timestamptz(at + Max(before, after));
+	if (local < from || local >= to)
+		return moment;
+	return after > before ? time_t_to_timestamptz(at) : local - before * USECS_PER_SEC;
+}
+
+/* See clock.h. */
+TimestampTz
+wf_clock_plus(TimestampTz start, const Interval *interval)
+{
+	Interval	days = *interval;
+	Timestamp	local;
+
+	if (interval->month == 0 && interval->day == 0)
+		return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(start),
+													   IntervalPGetDatum(unconstify(Interval *, interval))));
+	days.time = 0;
+	local = DatumGetTimestamp(DirectFunctionCall1(timestamptz_timestamp, TimestampTzGetDatum(start)));
+	local = DatumGetTimestamp(DirectFunctionCall2(timestamp_pl_interval, TimestampGetDatum(local),
+												  IntervalPGetDatum(&days)));
+	days = *interval;
+	days.month = days.day = 0;
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(wf_clock_of_local(local)),
+												   IntervalPGetDatum(&days)));
 }

@@ -23,4 +23,14 @@ extern void wf_clock_advance(int64 delta);
 /* Counts how often the shift changed in this process: timers must be re-read. */
 extern uint64 wf_clock_generation(void);
 
+/*
+ * The moment at which clocks in the session's TimeZone show a local time.  A
+ * time that is left out when they are put forward: when that happens; one that
+ * comes twice: the first of both.
+ */
+extern TimestampTz wf_clock_of_local(Timestamp local);
+
+/* start + interval; months and days keep the local time of day, see above. */
+extern TimestampTz wf_clock_plus(TimestampTz start, const Interval *interval);
+
 #endif

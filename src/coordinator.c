@@ -65,7 +65,7 @@
 #define RECYCLE_EVERY (600 * SECOND)
 #define PATIENCE (5 * SECOND)	/* then a busy executor must make room, too */
 #define SHORT_LIFE (5 * SECOND)	/* an executor that ends sooner has failed */
-#define LONGEST_PAUSE 30		/* seconds */
+#define LONGEST_PAUSE 5		/* seconds before a failed executor is started again */
 #define MAX_ROTATIONS 8			/* small steps per turn */
 
 /* What the coordinator knows of an owner. */
@@ -82,6 +82,7 @@ typedef struct OwnerState
 	TimestampTz waits_since;	/* for a free seat; 0 = does not */
 	int			failures;		/* in a row */
 	bool		asked;			/* to leave: a short life is no failure */
+	bool		sat;			/* since it was started: it could connect */
 	bool		checked;		/* obstacle is known */
 	const char *obstacle;		/* NULL = none */
 } OwnerState;
@@ -273,7 +274,7 @@ watch_handle(OwnerState *state)
 	if (state->asked || now - state->started > SHORT_LIFE)
 		state->failures = 0;
 	else
-		state->failures++;
+		state->failures = state->sat ? 1 : state->failures + 1;
 	/* what it left unread is found again; what it did is not waited for */
 	state->work = false;
 	wf_event_reader_forget(reader);
@@ -296,7 +297,11 @@ see_seats(BoardSeat *seats, int nseats)
 		state->seated = false;
 	}
 	for (int i = 0; i < nseats; i++)
-		owner_state(seats[i].owner)->seated = true;
+	{
+		OwnerState *taken = owner_state(seats[i].owner);
+
+		taken->seated = taken->sat = true;
+	}
 	hash_seq_init(&all, owners);
 	while ((state = hash_seq_search(&all)) != NULL)
 	{
@@ -417,7 +422,7 @@ start_executor(OwnerState *state)
 	if (register_executor(state))
 	{
 		state->started = now;
-		state->asked = false;
+		state->asked = state->sat = false;
 		no_worker_reported = false;
 		return;
 	}

@@ -21,8 +21,8 @@
 #include "enroll.h"
 #include "history.h"
 #include "ledger.h"
-#include "owner.h"
 #include "resume.h"
+#include "subject.h"
 
 #define CAUSE_HEADER 2					/* root event, depth */
 #define LOOP_DEPTH_MAX 16
@@ -52,7 +52,7 @@ refuse(const Entry *entry, LedgerEntry *ledger, const char *reason, TimestampTz 
 		wf_ledger_save(ledger);
 	}
 	if (program->sig->args[0].is_row)
-		source = wf_source_id(program->sig->args[0].relation, false);
+		source = wf_subject_source(&program->sig->args[0]);
 	if (news || entry->id != 0)
 		wf_history_refused(program->owner, program->workflow, program->version, entry->id, source,
 						   subject_text(entry), now, reason, detail);
@@ -245,6 +245,17 @@ extend_chain(const Entry *entry, Enrollment *e)
 
 /* --- entering --- */
 
+/* Whoever gave the keys, changes of the rows will speak of them as they are stored. */
+static void
+take_stored_keys(const Entry *entry)
+{
+	const Signature *sig = entry->program->sig;
+
+	for (int i = 0; i < sig->nargs; i++)
+		if (sig->args[i].is_row && entry->args[i])
+			entry->args[i] = wf_subject_key(&sig->args[i], entry->args[i]);
+}
+
 static Enrollment *
 new_enrollment(const Entry *entry, TimestampTz now)
 {
@@ -268,7 +279,7 @@ new_enrollment(const Entry *entry, TimestampTz now)
 		if (!sig->args[i].is_row || entry->args[i] == NULL)
 			continue;
 		row = palloc(sizeof(RowArgument));
-		row->source = wf_source_id(sig->args[i].relation, false);
+		row->source = wf_subject_source(&sig->args[i]);
 		row->key = wf_key_lookup(entry->args[i]);
 		if (i == 0)
 		{
@@ -324,13 +335,16 @@ note_zone(const Run *run)
 void
 wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 {
-	Enrollment *e = new_enrollment(entry, options->now);
-	Run		   *run = wf_run_create(entry->program, e, options->now);
+	Enrollment *e;
+	Run		   *run;
 	Enrollment *replaced = NULL;
 	LedgerEntry *ledger = NULL;
 	const char *reason;
 	char	   *key;
 
+	take_stored_keys(entry);
+	e = new_enrollment(entry, options->now);
+	run = wf_run_create(entry->program, e, options->now);
 	run->watchdog = options->watchdog;
 	run->terminate = options->terminate;
 	reason = subject_refuses(entry, run, paused);
@@ -356,7 +370,8 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 	if (replaced)
 		wf_end(replaced, options->now, "replaced");
 	note_entry(ledger, entry->at);
-	e->id = entry->id != 0 ? entry->id : wf_enrollment_new_id();
+	e->uncalled = (entry->id == 0);
+	e->id = e->uncalled ? wf_enrollment_new_id() : entry->id;
 	extend_chain(entry, e);
 	wf_history_write(e, options->now, "entered", NULL, NULL);
 	note_zone(run);

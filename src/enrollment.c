@@ -23,7 +23,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -35,6 +34,7 @@
 #include "enrollment.h"
 #include "event_internal.h"
 #include "key.h"
+#include "rekey.h"
 #include "sequence.h"
 #include "store.h"
 #include "timer.h"
@@ -198,7 +198,7 @@ is_row(const Enrollment *e, int i)
 		return false;
 	key = wf_key_lookup(e->args[i]);
 	foreach(lc, e->row_args)
-		if (strcmp(((RowArgument *) lfirst(lc))->key, key) == 0)
+		if (strcmp(wf_rekey_plain(((RowArgument *) lfirst(lc))->key), key) == 0)
 			return true;
 	return false;
 }
@@ -320,6 +320,8 @@ waiting_to_jsonb(const Enrollment *e)
 		push_member(&state, "deadline", int_value(e->deadline));
 	if (e->moment != 0)
 		push_member(&state, "moment", int_value(e->moment));
+	if (e->waiting != WAITING_NONE && e->began != 0)
+		push_member(&state, "began", int_value(e->began));
 	if (e->waits_for)
 		push_member(&state, "waits_for", string_value(e->waits_for));
 	if (e->swept)
@@ -382,6 +384,7 @@ waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
 	e->waiting = kind ? find_name(kind, waiting_names, lengthof(waiting_names)) : WAITING_NONE;
 	e->deadline = int_of_value(member(waiting, "deadline"));
 	e->moment = int_of_value(member(waiting, "moment"));
+	e->began = int_of_value(member(waiting, "began"));
 	e->waits_for = text_of_value(member(waiting, "waits_for"));
 	e->swept = swept && swept->type == jbvBool && swept->val.boolean;
 	e->ties = ties_of_value(member(waiting, "ties"));
@@ -756,9 +759,9 @@ write_row(Enrollment *e)
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	MemoryContextSwitchTo(old);
 	if (e->stored)
-		CatalogTupleUpdate(rel, &e->tuple->t_self, tuple);
+		wf_store_update_tuple(rel, &e->tuple->t_self, tuple);
 	else
-		CatalogTupleInsert(rel, tuple);
+		wf_store_insert_tuple(rel, tuple);
 	table_close(rel, NoLock);
 	e->tuple = tuple;
 	e->stored = true;
@@ -793,7 +796,8 @@ wf_enrollment_end(Enrollment *e)
 		e->stored = false;
 		e->tuple = NULL;
 	}
-	wf_call_close(e->id);
+	if (!e->uncalled)
+		wf_call_close(e->id);
 }
 
 /* Opens a call by hand: its id is reserved, its verdict pending. */

@@ -31,6 +31,7 @@ typedef enum
 typedef struct Enrollment
 {
 	int64		id;
+	bool		uncalled;				/* the id is new, so automation.call has no row of it */
 	int			workflow;
 	int			version;
 	int			owner;
@@ -49,6 +50,7 @@ typedef struct Enrollment
 	WaitingKind waiting;
 	TimestampTz deadline;				/* TIMEOUT or WAIT FOR's end; 0 = none */
 	TimestampTz moment;					/* WAITING_MOMENT: 0 = unknown */
+	TimestampTz began;					/* of a WAIT FOR whose end may still move; 0 = none */
 	bool		swept;					/* has now() in it */
 	List	   *ties;					/* of int64 *: wait rows */
 	char	   *waits_for;				/* words for the view, e.g. "c.renewal_date" */

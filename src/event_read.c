@@ -771,6 +771,18 @@ fetch_event(Relation rel, const Entry *entry, TupleTableSlot *slot)
 		DatumGetInt64(slot_getattr(slot, EVENT_SEQ, &isnull)) == entry->seq;
 }
 
+/* The same for an entry that this transaction has loaded: under its lock the
+ * table can't have become shorter, so its size is not asked for. */
+static bool
+fetch_loaded_event(Relation rel, const Entry *entry, TupleTableSlot *slot)
+{
+	ItemPointerData tid = entry->tid;
+	bool		isnull;
+
+	return table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, slot) &&
+		DatumGetInt64(slot_getattr(slot, EVENT_SEQ, &isnull)) == entry->seq;
+}
+
 /* Loads the row of an entry; false as above.  Rotation must not come between
  * reading and deleting, so the lock is kept. */
 static bool
@@ -830,7 +842,7 @@ delete_event(EventReader *reader, const Entry *entry)
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	ItemPointerData tid = entry->tid;
 	TM_FailureData failure;
-	bool		deleted = fetch_event(rel, entry, slot) &&
+	bool		deleted = fetch_loaded_event(rel, entry, slot) &&
 		table_tuple_delete(rel, &tid, GetCurrentCommandId(true), InvalidSnapshot, InvalidSnapshot,
 						   false, &failure, false) == TM_Ok;
 

@@ -124,9 +124,8 @@ time_to_sleep(Engine *engine)
 	now = wf_clock_now();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(engine->context);
-	if (next == 0)
-		return SLEEP_MAX_MS;
-	ms = (next - now + 999) / 1000;
+	ms = next == 0 ? SLEEP_MAX_MS : (next - now + 999) / 1000;
+	ms = Min(ms, (int64) wf_executor_idle + 1);
 	return Max(0, Min(ms, SLEEP_MAX_MS));
 }
 
@@ -219,18 +218,6 @@ main_loop(Engine *engine)
 	}
 }
 
-/*
- * Leaves the seat; what was committed while it was still taken is looked for
- * once more by whoever comes next, since every start reads everything.
- */
-static void
-leave(Engine *engine)
-{
-	wf_blame_detach();
-	wf_board_release_seat();
-	wf_board_wake_coordinator();
-}
-
 /* Entry point of the worker. */
 void
 wf_executor_main(Datum arg)
@@ -257,6 +244,12 @@ wf_executor_main(Datum arg)
 		load_suspects(engine);
 		main_loop(engine);
 	}
-	leave(engine);
+	wf_blame_detach();
+
+	/*
+	 * The lock goes first, then the seat, and the coordinator is woken.  What
+	 * was committed while the seat was still taken is found by whoever comes
+	 * next, since every start reads everything.
+	 */
 	proc_exit(0);
 }

@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "clock.h"
 #include "compat.h"
 #include "interp.h"
 #include "jump.h"
@@ -279,12 +280,11 @@ exec_assign(Run *run, const Instruction *ins)
 	wf_frame_set(run->frame, PARAM_VAR(run->program->sig, ins->vars[0]), variable->type, value, isnull);
 }
 
-/* now + interval in the item's zone. */
+/* start + interval in the item's zone. */
 static TimestampTz
 after_interval(TimestampTz start, Datum interval)
 {
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												   TimestampTzGetDatum(start), interval));
+	return wf_clock_plus(start, DatumGetIntervalP(interval));
 }
 
 /* Words for the views: the columns a wait depends on. */
@@ -317,6 +317,7 @@ clear_wait(Enrollment *e)
 	e->waiting = WAITING_NONE;
 	e->deadline = 0;
 	e->moment = 0;
+	e->began = 0;
 	e->swept = false;
 	e->ties = NIL;
 	e->waits_for = NULL;
@@ -357,6 +358,15 @@ wake_time(const Enrollment *e)
 	return e->deadline;
 }
 
+/* Days in a zone that is an expression: the end moves when the zone changes.  An
+ * interval out of columns stays what it was when the wait began. */
+static bool
+end_depends_on_zone(const Run *run, const Instruction *ins, const Interval *interval)
+{
+	return run->program->time_zone && ins->expr->deps->columns == NIL &&
+		(interval->day != 0 || interval->month != 0);
+}
+
 /* WAIT FOR interval: false = goes on at once. */
 static bool
 begin_wait_for(Run *run, const Instruction *ins)
@@ -370,8 +380,11 @@ begin_wait_for(Run *run, const Instruction *ins)
 	if (isnull)
 	{
 		e->waiting = WAITING_MOMENT;	/* not known yet: decided by a change */
+		e->began = run->now;
 		return true;
 	}
+	if (end_depends_on_zone(run, ins, DatumGetIntervalP(interval)))
+		e->began = run->now;
 	e->deadline = after_interval(run->now, interval);
 	e->waiting = WAITING_INTERVAL;
 	e->wake_at = e->deadline;
@@ -665,7 +678,7 @@ wake_moment(Run *run, const Instruction *ins)
 		bool		isnull;
 		Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
 
-		e->moment = isnull ? 0 : after_interval(e->since, interval);
+		e->moment = isnull ? 0 : after_interval(e->began, interval);
 	}
 	else
 	{
@@ -684,6 +697,30 @@ wake_moment(Run *run, const Instruction *ins)
 	}
 	e->wake_at = wake_time(e);
 	return e->wake_at == before ? WAKE_STAYS : WAKE_MOVED;
+}
+
+/* WAIT FOR interval: is the time over? */
+static WakeResult
+wake_interval(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+	TimestampTz before = e->deadline;
+
+	if (e->began != 0)
+	{
+		bool		isnull;
+		Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
+
+		if (!isnull)
+			e->deadline = after_interval(e->began, interval);
+	}
+	if (run->now >= e->deadline)
+	{
+		set_found(run, true);
+		return WAKE_RESUMES;
+	}
+	e->wake_at = e->deadline;
+	return e->deadline == before ? WAKE_STAYS : WAKE_MOVED;
 }
 
 /* Decides what a change, a timer or a sweep means for a waiting enrollment. */
@@ -713,13 +750,7 @@ wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
 		result = WAKE_ENDS;
 	}
 	else if (e->waiting == WAITING_INTERVAL)
-	{
-		if (run->now >= e->deadline)
-		{
-			set_found(run, true);
-			result = WAKE_RESUMES;
-		}
-	}
+		result = wake_interval(run, ins);
 	else if (e->waiting == WAITING_MOMENT)
 		result = wake_moment(run, ins);
 	else if (e->waiting == WAITING_CONDITION)

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "blame.h"
 #include "commands.h"
 #include "compat.h"
 #include "history.h"
@@ -21,6 +22,7 @@
 #include "rule.h"
 #include "settings.h"
 #include "start.h"
+#include "subject.h"
 #include "wait.h"
 
 /* --- changes --- */
@@ -56,16 +58,19 @@ concerns_enrollments(const EventGroup *group)
 	return false;
 }
 
-/* Keys were updated: what is kept under the old key follows. */
+/* The key was updated: what is kept under the old one follows. */
 static void
 follow_keys(Engine *engine, const EventGroup *group)
 {
+	const Event *last = &group->events[group->nevents - 1];
 	int			i;
 
 	for (i = 0; i < group->nevents; i++)
 		if (group->events[i].old_key)
-			wf_rekey(engine->owner, group->events[i].source,
-					 group->events[i].old_key, group->events[i].key);
+		{
+			wf_rekey(engine->owner, last->source, group->events[i].old_key, last->key);
+			break;						/* from the first key to the last */
+		}
 }
 
 /* An enrollment that holds the changed row wakes, or ends with its subject. */
@@ -80,7 +85,7 @@ wake_holder(Engine *engine, int64 id, const Event *last, const char *lookup, con
 
 		if (e == NULL || e->owner != engine->owner)
 			return;
-		deleted = e->source == last->source && e->key && strcmp(e->key, lookup) == 0;
+		deleted = e->source == last->source && e->key && strcmp(wf_rekey_plain(e->key), lookup) == 0;
 	}
 	wf_wake(id, WAKE_BY_CHANGE, last->at, 0, deleted, options);
 }
@@ -94,7 +99,8 @@ holders(const EventGroup *group, char **lookup)
 	if (last->key == NULL || !concerns_enrollments(group))
 		return NIL;
 	*lookup = wf_key_lookup(last->key);
-	return wf_enrollments_of_row(last->source, *lookup);
+	return row_dies(group) ? wf_rekey_holders(last->source, *lookup) :
+		wf_enrollments_of_row(last->source, *lookup);
 }
 
 /* A change of a row: first those inside, then those who enter. */
@@ -126,12 +132,22 @@ run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
 	}
 }
 
+/* Appends a part of a change; one that may be a killer is known as such. */
+static void
+append_part(Engine *engine, Event *event, int deaths)
+{
+	wf_event_append(event);
+	if (deaths > 0)
+		wf_engine_suspect(engine, ITEM_GROUP, event->seq, deaths);
+}
+
 /*
  * A change that failed as a whole is taken apart: each rule and each wake
- * becomes an event of its own, so that only the culprit fails again.
+ * becomes an event of its own, so that only the culprit fails again.  deaths:
+ * of processes that the parts begin with.
  */
 static void
-take_apart(Engine *engine, const EventGroup *group, const ItemOptions *options)
+take_apart(Engine *engine, const EventGroup *group, int deaths, const ItemOptions *options)
 {
 	const Event *last = &group->events[group->nevents - 1];
 	char	   *lookup = NULL;
@@ -154,13 +170,13 @@ take_apart(Engine *engine, const EventGroup *group, const ItemOptions *options)
 		wake.nhits = 0;
 		wake.prints = NULL;
 		wake.old = wake.new = NULL;
-		wf_event_append(&wake);
+		append_part(engine, &wake, deaths);
 	}
 	foreach(lc, wf_start_fired(group))
 	{
 		Event		event = wf_start_derived(lfirst(lc), group);
 
-		wf_event_append(&event);
+		append_part(engine, &event, deaths);
 	}
 }
 
@@ -189,12 +205,14 @@ field_of(Jsonb *args, const char *name)
 static void
 unenroll_subject(Engine *engine, const Event *event, int workflow, const char *reason, TimestampTz now)
 {
+	WorkflowRow *row = wf_workflow_load(workflow);
+	Signature  *sig = row ? wf_signature_load(row->routine) : NULL;
 	ListCell   *lc;
 	char	   *lookup;
 
-	if (event->key == NULL)
+	if (event->key == NULL || sig == NULL)
 		return;
-	lookup = wf_key_lookup(event->key);
+	lookup = wf_key_lookup(wf_subject_key(&sig->args[0], event->key));
 	foreach(lc, wf_enrollments_of_row(event->source, lookup))
 	{
 		Enrollment *e = wf_enrollment_load(*(int64 *) lfirst(lc));
@@ -351,41 +369,47 @@ settle_event(Engine *engine, const Event *event, const ItemOptions *options)
 	run_event(engine, event, options);
 }
 
-/*
- * A change that kills whoever runs it, and there is only one it can be for: that
- * one is held.  False: several, so taking it apart must tell.
- */
+/* Is there only one enrollment or workflow that the change can be for? */
 static bool
+concerns_one(const EventGroup *group)
+{
+	char	   *lookup = NULL;
+
+	return list_length(holders(group, &lookup)) + list_length(wf_start_fired(group)) == 1;
+}
+
+/* A change that kills whoever runs it, and there is only one it can be for: that
+ * one is held. */
+static void
 hold_culprit(Engine *engine, const EventGroup *group, const ItemOptions *with)
 {
 	char	   *lookup = NULL;
 	List	   *ids = holders(group, &lookup);
-	List	   *fired = wf_start_fired(group);
 
-	if (list_length(ids) + list_length(fired) != 1)
-		return false;
 	follow_keys(engine, group);
 	if (ids != NIL)
 		wake_holder(engine, *(int64 *) linitial(ids), &group->events[group->nevents - 1], lookup, with);
 	else
 	{
-		Event		event = wf_start_derived(linitial(fired), group);
+		Event		event = wf_start_derived(linitial(wf_start_fired(group)), group);
 
 		settle_event(engine, &event, with);
 	}
-	return true;
 }
 
-/* A change that failed, alone or as a killer. */
+/* A change that failed, or killed: then each part is held at its first death. */
 static void
 settle_change(Engine *engine, const EventGroup *group, const ItemOptions *with)
 {
 	ItemOptions without = *with;
 
-	if (with->failure->kind == FAILURE_CRASH && hold_culprit(engine, group, with))
-		return;
 	without.failure = NULL;
-	take_apart(engine, group, &without);
+	if (with->failure->kind != FAILURE_CRASH)
+		take_apart(engine, group, 0, &without);
+	else if (concerns_one(group))
+		hold_culprit(engine, group, with);
+	else
+		take_apart(engine, group, BLAME_MAX_DEATHS - 1, &without);
 }
 
 /* Settles a failed item; see item.h. */
@@ -494,7 +518,8 @@ wf_item_discard(Engine *engine, const WorkItem *item, const Failure *failure, co
 	{
 		wf_event_consume(engine->reader, item->group);
 		if (is_change(item->group))
-			take_apart(engine, item->group, options);
+			take_apart(engine, item->group,
+					   concerns_one(item->group) ? BLAME_MAX_DEATHS + 1 : BLAME_MAX_DEATHS - 1, options);
 		else
 			drop_event(engine, &item->group->events[0], failure, options);
 	}

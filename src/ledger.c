@@ -12,7 +12,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -82,6 +81,27 @@ wf_ledger_load(int workflow, const char *entry_key)
 	return entry;
 }
 
+/* All entry keys of a workflow. */
+List *
+wf_ledger_keys(int workflow)
+{
+	Relation	rel = wf_store_open("ledger", AccessShareLock);
+	List	   *result = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&key, COL_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
+	scan = wf_store_scan(rel, "ledger_pkey", wf_store_snapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend(result, TextDatumGetCString(heap_getattr(tuple, COL_ENTRY_KEY,
+																  RelationGetDescr(rel), &isnull)));
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return result;
+}
+
 static void
 set_time(Datum *values, bool *nulls, int column, TimestampTz at)
 {
@@ -117,9 +137,9 @@ wf_ledger_save(LedgerEntry *entry)
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	MemoryContextSwitchTo(old);
 	if (entry->stored)
-		CatalogTupleUpdate(rel, &entry->tuple->t_self, tuple);
+		wf_store_update_tuple(rel, &entry->tuple->t_self, tuple);
 	else
-		CatalogTupleInsert(rel, tuple);
+		wf_store_insert_tuple(rel, tuple);
 	entry->tuple = tuple;
 	entry->stored = true;
 	table_close(rel, NoLock);

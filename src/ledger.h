@@ -6,6 +6,7 @@
 
 #include "access/htup.h"
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 
 typedef struct LedgerEntry
 {
@@ -27,5 +28,7 @@ extern LedgerEntry *wf_ledger_load(int workflow, const char *entry_key);
 extern void wf_ledger_save(LedgerEntry *entry);
 /* Removes a stored entry. */
 extern void wf_ledger_delete(LedgerEntry *entry);
+/* Entry keys (char *, as kept) of a workflow.  Reads all of its rows. */
+extern List *wf_ledger_keys(int workflow);
 
 #endif

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
@@ -55,6 +56,15 @@ static const char *const engine_settings[][2] = {
 static const char *const ignored_settings[] = {
 	"role", "session_authorization", "session_replication_role"
 };
+
+static int	kept_level = 0;				/* of the batch that is running; 0 = none */
+static int	entered = 0;				/* levels within it; too high after a caught error, which costs time only */
+
+static bool
+is_in_force(const char *path)
+{
+	return strcmp(namespace_search_path, path) == 0;
+}
 
 static void
 set_local(const char *name, const char *value, GucContext context)
@@ -144,12 +154,22 @@ wf_engine_leave(UserScope *scope)
 	wf_owner_leave(scope);
 }
 
+/*
+ * Many items of one workflow follow each other.  While a batch runs, its path
+ * is set in a nest level around theirs, so that it need not be set anew for
+ * each; what an item sets itself is lost at the end of its own level.
+ */
 int
 wf_config_enter(const char *path, ArrayType *config)
 {
-	int			level = NewGUCNestLevel();
+	int			level;
 
-	apply_config(path, config);
+	if (kept_level > 0 && entered == 0 && path != NULL && !is_in_force(path))
+		set_local("search_path", path, PGC_USERSET);
+	entered++;
+	level = NewGUCNestLevel();
+	if (config != NULL || path == NULL || !is_in_force(path))
+		apply_config(path, config);
 	return level;
 }
 
@@ -157,6 +177,29 @@ void
 wf_config_leave(int level)
 {
 	AtEOXact_GUC(false, level);
+	if (entered > 0)
+		entered--;
+}
+
+void
+wf_config_keep(void)
+{
+	kept_level = NewGUCNestLevel();
+	entered = 0;
+}
+
+void
+wf_config_drop(void)
+{
+	AtEOXact_GUC(false, kept_level);
+	kept_level = 0;
+}
+
+/* The abort has undone the levels. */
+void
+wf_config_forget(void)
+{
+	kept_level = 0;
 }
 
 /* ----------------------------------------------------------------

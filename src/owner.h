@@ -36,6 +36,12 @@ extern void wf_engine_leave(UserScope *scope);
 extern int	wf_config_enter(const char *path, ArrayType *config);
 extern void wf_config_leave(int level);
 
+/* Between keep and drop, or forget after a rollback, the path of the last item
+ * stays in force for the next one.  No user code runs there but in the items. */
+extern void wf_config_keep(void);
+extern void wf_config_drop(void);
+extern void wf_config_forget(void);
+
 /* automation.owner: id of a role (0 if unknown and !create), role of an id
  * (InvalidOid if unknown). */
 extern int	wf_owner_id(Oid role, bool create);

@@ -11,9 +11,11 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -60,9 +62,13 @@ has_rights(const Program *program)
 	if (wf_compat_language_aclcheck(wf_language_oid(), user, ACL_USAGE) != ACLCHECK_OK)
 		return false;
 	for (i = 0; i < program->nstarts; i++)
-		if (pg_class_aclmask(program->starts[i].relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) !=
-			(ACL_TRIGGER | ACL_SELECT))
+	{
+		Oid			relation = program->starts[i].relation;
+
+		if (pg_class_aclmask(relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) != (ACL_TRIGGER | ACL_SELECT) ||
+			wf_compat_schema_aclcheck(get_rel_namespace(relation), user, ACL_USAGE) != ACLCHECK_OK)
 			return false;
+	}
 	return true;
 }
 

@@ -571,7 +571,9 @@ release_if_held(WorkflowRow *row)
 {
 	if (row->hold == NULL)
 		return;
-	if (strcmp(row->hold, "definition_invalid") == 0 || strcmp(row->hold, "function_missing") == 0)
+	if (strcmp(row->hold, "definition_invalid") == 0)
+		wf_register_release(row, row->hold, true);	/* what they wait for may be true unnoticed */
+	else if (strcmp(row->hold, "function_missing") == 0)
 		wf_register_release(row, row->hold, false);
 	else if (strcmp(row->hold, "owner_changed") == 0 && !runs_foreign_versions(row))
 		wf_register_release(row, row->hold, false);

@@ -1,85 +1,270 @@
 /*
  * rekey.c -- a primary key was updated: what is kept under the old one follows.
  *
- * Called by item.c for each change that carries an old key.  Enrollments and
- * their arguments are found by the old key; ledger rows by the entry key that
- * is the row's own key (the default).  A key made by PER from several parts
- * is rewritten where the old key's columns stand in it side by side.
+ * Called by item.c for each change that carries an old key, as the owner.
+ * Enrollments are found by the old key of any of their rows; their arguments
+ * and their entry keys are rewritten.  Ledger rows follow where the row stands
+ * in the entry key: by PER, and by default as the subject.
+ *
+ * Rows may swap their keys in one transaction, but are dealt with one after the
+ * other.  Who still stands on a key that another row takes steps aside: he is
+ * kept under the key with a '~' before it until his own change comes.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 
+#include "commands.h"
 #include "compat.h"
 #include "enrollment.h"
 #include "key.h"
 #include "ledger.h"
 #include "owner.h"
+#include "ready.h"
 #include "rekey.h"
 #include "rule.h"
 
-/* Replaces the key where an argument holds it. */
-static void
-rewrite_arguments(Enrollment *e, int source, const char *old_key, const char *new_key)
+typedef struct KeyChange
 {
-	char	   *old_lookup = wf_key_lookup(old_key);
-	char	   *new_lookup = wf_key_lookup(new_key);
-	ListCell   *lc;
-	int			i;
+	int			owner;
+	int			source;
+	const char *old_key;
+	const char *new_key;
+	char	   *old_lookup;
+	char	   *new_lookup;
+} KeyChange;
 
-	for (i = 0; i < e->nargs; i++)
-		if (e->args[i] && strcmp(e->args[i], old_key) == 0)
-			e->args[i] = pstrdup(new_key);
-	if (e->source == source && e->key && strcmp(e->key, old_lookup) == 0)
-		e->key = new_lookup;
+static bool
+is_row_of(const Signature *sig, int arg, int source)
+{
+	return sig->args[arg].is_row && wf_source_id(sig->args[arg].relation, false) == source;
+}
+
+/* --- entry keys --- */
+
+/* Does the row alone make the entry key? */
+static bool
+row_is_entry_key(const Program *program, int source)
+{
+	if (program->nper == 0)
+		return is_row_of(program->sig, 0, source);
+	return program->nper == 1 && program->per_arg[0] >= 0 && is_row_of(program->sig, program->per_arg[0], source);
+}
+
+static bool
+row_is_in_entry_key(const Program *program, int source)
+{
+	for (int i = 0; i < program->nper; i++)
+		if (program->per_arg[i] >= 0 && is_row_of(program->sig, program->per_arg[i], source))
+			return true;
+	return false;
+}
+
+/* Puts the new key's columns in the place of the old one's; false: others stand there. */
+static bool
+replace_parts(char **parts, const KeyChange *change)
+{
+	int			n;
+	char	  **old_parts = wf_key_split(change->old_key, &n);
+	char	  **new_parts = wf_key_split(change->new_key, &n);
+
+	for (int i = 0; i < n; i++)
+		if (parts[i] == NULL || strcmp(parts[i], old_parts[i]) != 0)
+			return false;
+	memcpy(parts, new_parts, sizeof(char *) * n);
+	return true;
+}
+
+/* An entry key after the change; NULL if it stays as it is.  One that is kept
+ * as a hash can't be taken apart, and stays unless it is the row's own. */
+static char *
+changed_entry_key(const Program *program, const char *entry_key, const KeyChange *change)
+{
+	char	  **parts;
+	int			n;
+	int			place = 0;
+	bool		changed = false;
+
+	if (row_is_entry_key(program, change->source))
+		return strcmp(entry_key, change->old_lookup) == 0 ? change->new_lookup : NULL;
+	if (entry_key[0] != '[' || !row_is_in_entry_key(program, change->source))
+		return NULL;
+	parts = wf_key_split(entry_key, &n);
+	for (int i = 0; i < program->nper; i++)
+	{
+		int			arg = program->per_arg[i];
+		int			width = arg >= 0 ? program->sig->args[arg].key.natts : 1;
+
+		if (place + width > n)
+			return NULL;				/* made by another definition */
+		if (arg >= 0 && is_row_of(program->sig, arg, change->source))
+			changed |= replace_parts(parts + place, change);
+		place += width;
+	}
+	return changed ? wf_key_lookup(wf_key_make(n, (const char *const *) parts)) : NULL;
+}
+
+/* --- enrollments --- */
+
+static char *
+aside(const char *key)
+{
+	return psprintf("%c%s", KEY_ASIDE, key);
+}
+
+/* The owner's enrollments that hold a row. */
+static List *
+load_holders(const KeyChange *change, const char *lookup)
+{
+	List	   *holders = NIL;
+	ListCell   *lc;
+
+	foreach(lc, wf_enrollments_of_row(change->source, lookup))
+	{
+		Enrollment *e = wf_enrollment_load(*(int64 *) lfirst(lc));
+
+		if (e && e->owner == change->owner)
+			holders = lappend(holders, e);
+	}
+	return holders;
+}
+
+/* The columns by which it is found. */
+static void
+set_lookups(Enrollment *e, int source, const char *from, char *to)
+{
+	ListCell   *lc;
+
+	if (e->source == source && e->key && strcmp(e->key, from) == 0)
+		e->key = to;
 	foreach(lc, e->row_args)
 	{
 		RowArgument *row = lfirst(lc);
 
-		if (row->source == source && strcmp(row->key, old_lookup) == 0)
-			row->key = new_lookup;
+		if (row->source == source && strcmp(row->key, from) == 0)
+			row->key = to;
 	}
-	if (strcmp(e->entry_key, old_lookup) == 0)
-		e->entry_key = new_lookup;
 }
 
-/* Moves a ledger row to the new key; what the new key has already wins. */
 static void
-move_ledger(int workflow, const char *old_lookup, const char *new_lookup)
+step_aside(const KeyChange *change)
 {
-	LedgerEntry *from = wf_ledger_load(workflow, old_lookup);
+	ListCell   *lc;
+
+	foreach(lc, load_holders(change, change->new_lookup))
+	{
+		Enrollment *e = lfirst(lc);
+
+		set_lookups(e, change->source, change->new_lookup, aside(change->new_lookup));
+		if (e->entry_key[0] != KEY_ASIDE)
+			e->entry_key = aside(e->entry_key);
+		wf_enrollment_save(e);
+	}
+}
+
+static void
+move_enrollment(Enrollment *e, const KeyChange *change, const char *from)
+{
+	WorkflowRow *row;
+	const char *reason;
+	Program    *program = wf_ready(e->workflow, e->version, &row, &reason);
+	Signature  *sig = program ? program->sig : (row ? wf_signature_load(row->routine) : NULL);
+	char	   *entry_key;
+
+	for (int i = 0; sig && i < e->nargs && i < sig->nargs; i++)
+		if (e->args[i] && is_row_of(sig, i, change->source) && strcmp(e->args[i], change->old_key) == 0)
+			e->args[i] = pstrdup(change->new_key);
+	set_lookups(e, change->source, from, change->new_lookup);
+	e->entry_key = unconstify(char *, wf_rekey_plain(e->entry_key));
+	if (program)
+		entry_key = changed_entry_key(program, e->entry_key, change);
+	else
+		entry_key = strcmp(e->entry_key, change->old_lookup) == 0 ? change->new_lookup : NULL;
+	if (entry_key)
+		e->entry_key = entry_key;
+	wf_enrollment_save(e);
+}
+
+static void
+move_enrollments(const KeyChange *change)
+{
+	char	   *from = aside(change->old_lookup);
+	List	   *holders = load_holders(change, from);
+	ListCell   *lc;
+
+	if (holders == NIL)
+	{
+		from = change->old_lookup;
+		holders = load_holders(change, from);
+	}
+	step_aside(change);
+	foreach(lc, holders)
+		move_enrollment(lfirst(lc), change, from);
+}
+
+/* --- ledger --- */
+
+/* What the new key has already is added to; then the old one stays too, for it
+ * may be another row's by now. */
+static void
+move_ledger(int workflow, const char *old_key, const char *new_key)
+{
+	LedgerEntry *from = wf_ledger_load(workflow, old_key);
 	LedgerEntry *to;
+	bool		taken;
 
 	if (!from->stored)
 		return;
-	to = wf_ledger_load(workflow, new_lookup);
+	to = wf_ledger_load(workflow, new_key);
+	taken = to->stored;
 	to->entries += from->entries;
 	if (to->first_at == 0 || (from->first_at != 0 && from->first_at < to->first_at))
 		to->first_at = from->first_at;
 	if (from->last_at > to->last_at)
 		to->last_at = from->last_at;
 	wf_ledger_save(to);
-	wf_ledger_delete(from);
+	if (!taken)
+		wf_ledger_delete(from);
+}
+
+static void
+move_ledgers(int workflow, int version, const KeyChange *change)
+{
+	WorkflowRow *row;
+	const char *reason;
+	Program    *program = wf_ready(workflow, version, &row, &reason);
+	Signature  *sig;
+	ListCell   *lc;
+
+	if (program == NULL)
+	{
+		sig = row ? wf_signature_load(row->routine) : NULL;
+		if (sig && sig->nargs > 0 && is_row_of(sig, 0, change->source))
+			move_ledger(workflow, change->old_lookup, change->new_lookup);
+	}
+	else if (row_is_entry_key(program, change->source))
+		move_ledger(workflow, change->old_lookup, change->new_lookup);
+	else if (row_is_in_entry_key(program, change->source))
+		foreach(lc, wf_ledger_keys(workflow))
+		{
+			char	   *new_key = changed_entry_key(program, lfirst(lc), change);
+
+			if (new_key)
+				move_ledger(workflow, lfirst(lc), new_key);
+		}
 }
 
 /* Follows a key update; see rekey.h. */
 void
 wf_rekey(int owner, int source, const char *old_key, const char *new_key)
 {
-	char	   *old_lookup = wf_key_lookup(old_key);
-	char	   *new_lookup = wf_key_lookup(new_key);
+	KeyChange	change = {owner, source, old_key, new_key, wf_key_lookup(old_key), wf_key_lookup(new_key)};
 	List	   *done = NIL;
 	ListCell   *lc;
 
-	foreach(lc, wf_enrollments_of_row(source, old_lookup))
-	{
-		Enrollment *e = wf_enrollment_load(*(int64 *) lfirst(lc));
-
-		if (e == NULL || e->owner != owner)
-			continue;
-		rewrite_arguments(e, source, old_key, new_key);
-		wf_enrollment_save(e);
-	}
+	if (strcmp(old_key, new_key) == 0)
+		return;
+	move_enrollments(&change);
 	foreach(lc, wf_rules_of_source(source, NULL))
 	{
 		Rule	   *rule = lfirst(lc);
@@ -87,7 +272,23 @@ wf_rekey(int owner, int source, const char *old_key, const char *new_key)
 		if (rule->owner != owner || rule->clause != 0 || list_member_int(done, rule->workflow))
 			continue;
 		done = lappend_int(done, rule->workflow);
-		move_ledger(rule->workflow, old_lookup, new_lookup);
+		move_ledgers(rule->workflow, rule->version, &change);
 	}
 	CommandCounterIncrement();
+}
+
+/* A look-up key without the mark of one who stepped aside. */
+const char *
+wf_rekey_plain(const char *key)
+{
+	return key[0] == KEY_ASIDE ? key + 1 : key;
+}
+
+/* Enrollments of a row that dies: of the one that stepped aside, if one did. */
+List *
+wf_rekey_holders(int source, const char *lookup)
+{
+	List	   *ids = wf_enrollments_of_row(source, aside(lookup));
+
+	return ids != NIL ? ids : wf_enrollments_of_row(source, lookup);
 }

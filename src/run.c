@@ -265,18 +265,25 @@ advance_once(int owner, TimestampTz target, MemoryContext context)
 Datum
 wf_advance(PG_FUNCTION_ARGS)
 {
-	Interval   *by = PG_GETARG_INTERVAL_P(0);
+	Interval   *by;
 	MemoryContext context;
+	TimestampTz now;
 	TimestampTz target;
 	int			owner;
 
+	if (PG_ARGISNULL(0))			/* a procedure can't be STRICT */
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the step of automation.advance() is null")));
+	by = PG_GETARG_INTERVAL_P(0);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	check_caller(fcinfo, "advance");
 	check_armed();
+	now = wf_clock_now();
 	target = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-													 TimestampTzGetDatum(wf_clock_now()),
+													 TimestampTzGetDatum(now),
 													 IntervalPGetDatum(by)));
-	if (target < wf_clock_now())
+	if (target < now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the virtual clock does not go back")));

@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/typcache.h"
 
 #include "clock.h"
@@ -30,6 +31,7 @@
 #include "ready.h"
 #include "settings.h"
 #include "start.h"
+#include "subject.h"
 
 static HTAB *rules = NULL;				/* id -> Rule, for the batch */
 static MemoryContext rules_context = NULL;
@@ -490,6 +492,28 @@ is_paused(const WorkflowRow *row)
 	return strcmp(row->entry, "paused") == 0;
 }
 
+/*
+ * Does row security keep the changed row from the owner?  What the event
+ * carries of it he may not see then, nor learn that it changed.  A row that is
+ * gone can't be asked about any more.
+ */
+static bool
+is_hidden(const Event *event, const Start *start)
+{
+	Argument	row;
+	Relation	rel;
+	Datum		value;
+
+	if (check_enable_rls(start->relation, InvalidOid, true) != RLS_ENABLED)
+		return false;
+	memset(&row, 0, sizeof(row));
+	row.relation = start->relation;
+	rel = table_open(start->relation, AccessShareLock);
+	wf_key_columns(rel, &row.key);
+	table_close(rel, NoLock);
+	return event->key == NULL || row.key.natts == 0 || wf_subject_fetch(&row, event->key, &value) != SUBJECT_FOUND;
+}
+
 /* WHEN and FOR of one rule; see start.h. */
 void
 wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions *options)
@@ -508,7 +532,7 @@ wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions
 		wf_start_park(event, rule->workflow, reason, options->now);
 		return;
 	}
-	if (rule->clause > program->nstarts)
+	if (rule->clause > program->nstarts || is_hidden(event, &program->starts[rule->clause - 1]))
 		return;
 	level = wf_config_enter(program->path, program->sig->config);
 	entries = evaluate(event, program, rule, options->now);

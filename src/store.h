@@ -21,6 +21,9 @@
 /* Layout of the tables this library works with: automation.engine.abi. */
 #define WF_ABI 1
 
+/* From _PG_init. */
+extern void wf_store_init(void);
+
 /* OID of schema automation / of a relation in it; InvalidOid if absent. */
 extern Oid	wf_store_namespace(void);
 extern Oid	wf_store_relid(const char *name);
@@ -38,6 +41,17 @@ extern void wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointe
 /* Replaces the columns marked in replace[]; the new tuple's TID is put in *old->t_self. */
 extern void wf_store_update(Relation rel, HeapTuple old, Datum *values, bool *nulls, bool *replace);
 extern void wf_store_delete(Relation rel, ItemPointer tid);
+/* The same with a tuple the caller has formed. */
+extern void wf_store_insert_tuple(Relation rel, HeapTuple tuple);
+extern void wf_store_update_tuple(Relation rel, ItemPointer tid, HeapTuple tuple);
+
+/*
+ * Between begin and end, or forget after a rollback, the indexes of the tables
+ * written stay open.  Begin in the (sub)transaction of the batch.
+ */
+extern void wf_store_batch_begin(void);
+extern void wf_store_batch_end(void);
+extern void wf_store_batch_forget(void);
 
 /*
  * Scans by an index named "index" (in schema automation; NULL = heap scan)

@@ -10,12 +10,14 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/nbtree.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -29,14 +31,19 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "owner.h"
 #include "subject.h"
 
 /* How rows of a table are read in this batch. */
 typedef struct Access
 {
 	Oid			relation;
+	int			source;					/* automation.source.id; 0 = not looked up */
 	bool		direct;
-	Oid			index;
+	Oid			index;					/* of the primary key; the rest by its columns */
+	Oid			equality[INDEX_MAX_KEYS];	/* functions */
+	Oid			input[INDEX_MAX_KEYS];	/* types they take */
+	Oid			collation[INDEX_MAX_KEYS];
 	SPIPlanPtr	plan;					/* saved; of the SQL way */
 } Access;
 
@@ -68,6 +75,29 @@ reads_all(Oid relation)
 		check_enable_rls(relation, GetUserId(), true) == RLS_NONE;
 }
 
+/* Notes how to search the primary key's index; false if there is none. */
+static bool
+note_index(Access *access, Relation rel)
+{
+	Relation	index;
+
+	access->index = wf_compat_primary_key_index(rel);
+	if (!OidIsValid(access->index))
+		return false;
+	index = index_open(access->index, AccessShareLock);
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+	{
+		Oid			type = index->rd_opcintype[i];
+
+		access->equality[i] = get_opcode(get_opfamily_member(index->rd_opfamily[i], type, type,
+															 BTEqualStrategyNumber));
+		access->input[i] = type;
+		access->collation[i] = index->rd_indcollation[i];
+	}
+	index_close(index, NoLock);
+	return true;
+}
+
 static Access *
 access_of(const Argument *arg)
 {
@@ -86,14 +116,14 @@ access_of(const Argument *arg)
 	access = hash_search(accesses, &arg->relation, HASH_ENTER, &found);
 	if (!found)
 	{
+		access->source = 0;
 		access->direct = false;
 		access->plan = NULL;
 		if (get_rel_relkind(arg->relation) == RELKIND_RELATION && reads_all(arg->relation))
 		{
 			Relation	rel = table_open(arg->relation, AccessShareLock);
 
-			access->index = wf_compat_primary_key_index(rel);
-			access->direct = OidIsValid(access->index);
+			access->direct = note_index(access, rel);
 			table_close(rel, NoLock);
 		}
 	}
@@ -120,30 +150,22 @@ key_values(const Argument *arg, const char *key, Datum *values)
 
 /* One descent of the primary key's index under the latest snapshot. */
 static bool
-fetch_direct(const Argument *arg, Oid indexid, const Datum *values, Datum *row)
+fetch_direct(const Argument *arg, const Access *access, const Datum *values, Datum *row)
 {
 	Relation	rel = table_open(arg->relation, AccessShareLock);
-	Relation	index = index_open(indexid, AccessShareLock);
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	int			i;
 
 	for (i = 0; i < arg->key.natts; i++)
-	{
-		Oid			eq = get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
-											 index->rd_opcintype[i], BTEqualStrategyNumber);
-
 		ScanKeyEntryInitialize(&keys[i], 0, arg->key.attnum[i], BTEqualStrategyNumber,
-							   index->rd_opcintype[i], index->rd_indcollation[i],
-							   get_opcode(eq), values[i]);
-	}
-	index_close(index, NoLock);
+							   access->input[i], access->collation[i], access->equality[i], values[i]);
 	if (!wf_key_fits(&arg->key, RelationGetDescr(rel)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the primary key of \"%s\" was changed while the workflow ran", RelationGetRelationName(rel))));
-	scan = systable_beginscan(rel, indexid, true, NULL, arg->key.natts, keys);
+	scan = systable_beginscan(rel, access->index, true, NULL, arg->key.natts, keys);
 	tuple = systable_getnext(scan);
 	if (tuple)
 		*row = heap_copy_tuple_as_datum(tuple, RelationGetDescr(rel));
@@ -228,17 +250,90 @@ wf_subject_fetch(const Argument *arg, const char *key, Datum *row)
 
 	key_values(arg, key, values);
 	if (access->direct)
-		return fetch_direct(arg, access->index, values, row) ? SUBJECT_FOUND : SUBJECT_GONE;
+		return fetch_direct(arg, access, values, row) ? SUBJECT_FOUND : SUBJECT_GONE;
 	if (fetch_by_sql(arg, access, values, row))
 		return SUBJECT_FOUND;
 	if (get_rel_relkind(arg->relation) == RELKIND_RELATION)
 	{
 		Relation	rel = table_open(arg->relation, AccessShareLock);
-		Oid			index = wf_compat_primary_key_index(rel);
+		bool		has_index = note_index(access, rel);
 
 		table_close(rel, NoLock);
-		if (OidIsValid(index) && fetch_direct(arg, index, values, &hidden))
+		if (has_index && fetch_direct(arg, access, values, &hidden))
 			return SUBJECT_NOT_VISIBLE;
 	}
 	return SUBJECT_GONE;
+}
+
+/*
+ * Id of an argument's table in automation.source; 0 = unknown.  A table keeps
+ * its id as long as it exists.
+ */
+int
+wf_subject_source(const Argument *arg)
+{
+	Access	   *access = access_of(arg);
+
+	if (access->source == 0)
+		access->source = wf_source_id(arg->relation, false);
+	return access->source;
+}
+
+/* --- keys as they are stored --- */
+
+/* Have equal values of a key column one text only? */
+static bool
+text_is_unique(const Argument *arg, int i)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	TypeCacheEntry *entry;
+	Oid			proc;
+
+	get_atttypetypmodcoll(arg->relation, arg->key.attnum[i], &type, &typmod, &collation);
+	type = getBaseType(type);
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case UUIDOID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		case BPCHAROID:					/* blanks at the end do not count */
+			return false;
+	}
+	entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	proc = OidIsValid(entry->btree_opf) ?
+		get_opfamily_proc(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, BTEQUALIMAGE_PROC) :
+		InvalidOid;
+	return OidIsValid(proc) &&
+		DatumGetBool(OidFunctionCall1Coll(proc, collation, ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+/* The key as the stored row has it; see subject.h. */
+char *
+wf_subject_key(const Argument *arg, char *key)
+{
+	bool		unique = true;
+	HeapTupleData tuple;
+	TupleDesc	desc;
+	Datum		row;
+	char	   *stored;
+
+	for (int i = 0; i < arg->key.natts && unique; i++)
+		unique = text_is_unique(arg, i);
+	if (unique || wf_subject_fetch(arg, key, &row) != SUBJECT_FOUND)
+		return key;
+	tuple.t_data = DatumGetHeapTupleHeader(row);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(tuple.t_data), HeapTupleHeaderGetTypMod(tuple.t_data));
+	stored = wf_key_of_tuple(&arg->key, &tuple, desc);
+	ReleaseTupleDesc(desc);
+	return stored ? stored : key;
 }

@@ -17,7 +17,17 @@ typedef enum
  * *row is a composite datum in the current context. */
 extern SubjectState wf_subject_fetch(const Argument *arg, const char *key, Datum *row);
 
-/* Rights are looked up once a batch. */
+/* automation.source.id of the argument's table; 0 = unknown. */
+extern int	wf_subject_source(const Argument *arg);
+
+/* Rights and ids are looked up once a batch. */
 extern void wf_subject_new_batch(void);
+
+/*
+ * The key as the stored row has it, or as given if there is no such row to see.
+ * Enrollments are found by the text of the key, and equal values of some types
+ * (numeric, citext ...) have several texts.
+ */
+extern char *wf_subject_key(const Argument *arg, char *key);
 
 #endif

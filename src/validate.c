@@ -274,62 +274,74 @@ load_versions(const WorkflowRow *row)
 	return versions;
 }
 
-static bool
-version_has_enrollments(int workflow, int version)
+/*
+ * An old version that somebody is in: he alone is concerned.  He is woken, for
+ * what he waits for may never be noticed now; his error will be seen.
+ */
+static void
+revalidate_old(WorkflowRow *row, Signature *sig, const Version *v, bool warn)
 {
-	return wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 AND version = $2 LIMIT 1",
-						 "ii", workflow, version) > 0;
+	List	   *inside = wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version = $2"
+									   " ORDER BY id", "ii", row->id, v->version);
+	ListCell   *cell;
+	char	   *path;
+	char	   *message = NULL;
+
+	sig->source = v->source;
+	if (inside == NIL || wf_validate_quietly(sig, v->path, &path, &message) != NULL)
+		return;
+	foreach(cell, inside)
+		wf_command_append(row, "look", "definition_invalid", *(int64 *) lfirst(cell), 0, NULL);
+	if (warn)
+		ereport(WARNING,
+				(errmsg("version %d of workflow %s is not valid any more, and has enrollments", v->version, row->signature),
+				 errdetail("%s", message),
+				 errhint("They will meet errors; automation.retry() lets them go on when ALTER TABLE has made it valid.")));
 }
 
-/* NULL if all is well, else what is wrong.  An old version counts only while
- * somebody is in it. */
-static char *
-first_mistake(const WorkflowRow *row, List *versions, CheckedWorkflow **current)
+static void
+revalidate_current(WorkflowRow *row, Signature *sig, const Version *v, bool warn)
 {
-	Signature  *sig = wf_signature_load(row->routine);
-	ListCell   *cell;
+	bool		held = row->hold != NULL && strcmp(row->hold, "definition_invalid") == 0;
+	char	   *path;
+	char	   *message = NULL;
+	CheckedWorkflow *checked;
 
-	if (sig == NULL)
-		return NULL;
-	foreach(cell, versions)
+	sig->source = v->source;
+	checked = wf_validate_quietly(sig, v->path, &path, &message);
+	if (checked != NULL)
 	{
-		Version    *v = lfirst(cell);
-		char	   *path;
-		char	   *message = NULL;
-		CheckedWorkflow *checked;
-
-		sig->source = v->source;
-		checked = wf_validate_quietly(sig, v->path, &path, &message);
-		if (checked == NULL && (v->version == row->version || version_has_enrollments(row->id, v->version)))
-			return v->version == row->version ? message : psprintf("version %d: %s", v->version, message);
-		if (v->version == row->version)
-			*current = checked;
+		wf_validate_rules(row, checked);
+		if (held)
+			wf_register_release(row, "definition_invalid", true);
+		return;
 	}
-	return NULL;
+	if (held || row->hold == NULL)
+		wf_register_hold(row, "definition_invalid", message);
+	if (warn)
+		ereport(WARNING,
+				(errmsg("workflow %s is held: its definition is not valid any more", row->signature),
+				 errdetail("%s", message),
+				 errhint("It goes on by itself as soon as CREATE OR REPLACE FUNCTION or ALTER TABLE makes it valid.")));
 }
 
 static void
 revalidate_versions(WorkflowRow *row, List *versions, bool warn)
 {
-	CheckedWorkflow *current = NULL;
-	char	   *mistake = first_mistake(row, versions, &current);
-	bool		held = row->hold != NULL && strcmp(row->hold, "definition_invalid") == 0;
+	Signature  *sig = wf_signature_load(row->routine);
+	ListCell   *cell;
 
-	if (mistake == NULL)
+	foreach(cell, versions)
 	{
-		if (current != NULL)
-			wf_validate_rules(row, current);
-		if (held)
-			wf_register_release(row, "definition_invalid", false);
-		return;
+		Version    *v = lfirst(cell);
+
+		if (sig == NULL)
+			return;
+		if (v->version == row->version)
+			revalidate_current(row, sig, v, warn);
+		else
+			revalidate_old(row, sig, v, warn);
 	}
-	if (held || row->hold == NULL)
-		wf_register_hold(row, "definition_invalid", mistake);
-	if (warn)
-		ereport(WARNING,
-				(errmsg("workflow %s is held: its definition is not valid any more", row->signature),
-				 errdetail("%s", mistake),
-				 errhint("It goes on by itself as soon as CREATE OR REPLACE FUNCTION or ALTER TABLE makes it valid.")));
 }
 
 /* A workflow that runs under a role it was not accepted for is left alone. */

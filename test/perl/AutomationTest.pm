@@ -28,6 +28,7 @@ shared_preload_libraries = 'automation'
 max_worker_processes = 24
 max_prepared_transactions = 5
 restart_after_crash = on
+log_statement = none
 });
 	$node->append_conf('postgresql.conf', $conf) if $conf;
 	$node->start;

@@ -187,3 +187,5 @@ BEGIN
   DELETE FROM automation.event_3 WHERE owner = 1000000;
 END $$;
 DROP SCHEMA capture_net CASCADE;
+-- rules that came by SQL have disarmed the engine
+CALL automation.arm();

@@ -11,7 +11,7 @@ CREATE FUNCTION logged() RETURNS SETOF text LANGUAGE sql AS $$
 CREATE VIEW standing AS
   SELECT workflow, left(subject, 60) AS subject, left(subject_key, 30) AS subject_key, left(entry_key, 30) AS entry_key, state
   FROM automation.enrollments
-  WHERE workflow IN (SELECT name FROM automation.workflows WHERE schema = 'keys') ORDER BY workflow, subject_key;
+  WHERE workflow IN (SELECT name FROM automation.workflows WHERE schema = 'keys') ORDER BY workflow, subject_key, entry_key;
 CREATE VIEW ends AS
   SELECT workflow, left(subject_key, 30) AS subject_key, event, reason FROM automation.journal
   WHERE event IN ('not_entered', 'ended') AND workflow IN (SELECT name FROM automation.workflows WHERE schema = 'keys')
@@ -72,7 +72,7 @@ SELECT automation.unenroll('w_by_two', r) FROM by_two r WHERE b = 'x';
 CALL automation.run();
 SELECT * FROM standing;
 SELECT * FROM ends WHERE reason <> 'completed';
--- The same numeric in another writing is another row key in text, the same in the table.
+-- A numeric may be written in several ways; enrollments go by the one that is stored.
 SELECT w_by_number(r) > 0 FROM by_number r WHERE id = 1.5;
 UPDATE by_number SET v = 0;
 CALL automation.run();
