@@ -16,7 +16,6 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
-#include "commands/async.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
@@ -263,14 +262,6 @@ drop_portals(Engine *engine)
 {
 	if (!engine->foreground)
 		PortalHashTableDeleteAll();
-}
-
-/* A worker reads no notifications: one that listened would keep the queue full. */
-static void
-drop_listeners(Engine *engine)
-{
-	if (!engine->foreground)
-		Async_UnlistenAll();
 }
 
 /* An item that runs alone from now on; see engine.h. */
@@ -527,7 +518,6 @@ batch_body(Engine *engine)
 	{
 		fire_deferred(engine);
 		drop_portals(engine);
-		drop_listeners(engine);
 	}
 	PopActiveSnapshot();
 	if (through && engine->nitems == 0)

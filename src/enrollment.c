@@ -322,6 +322,8 @@ waiting_to_jsonb(const Enrollment *e)
 		push_member(&state, "moment", int_value(e->moment));
 	if (e->waiting != WAITING_NONE && e->began != 0)
 		push_member(&state, "began", int_value(e->began));
+	if (e->waiting != WAITING_NONE && e->pending != 0)
+		push_member(&state, "pending", int_value(e->pending));
 	if (e->waits_for)
 		push_member(&state, "waits_for", string_value(e->waits_for));
 	if (e->swept)
@@ -385,6 +387,7 @@ waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
 	e->deadline = int_of_value(member(waiting, "deadline"));
 	e->moment = int_of_value(member(waiting, "moment"));
 	e->began = int_of_value(member(waiting, "began"));
+	e->pending = int_of_value(member(waiting, "pending"));
 	e->waits_for = text_of_value(member(waiting, "waits_for"));
 	e->swept = swept && swept->type == jbvBool && swept->val.boolean;
 	e->ties = ties_of_value(member(waiting, "ties"));

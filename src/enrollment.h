@@ -51,6 +51,7 @@ typedef struct Enrollment
 	TimestampTz deadline;				/* TIMEOUT or WAIT FOR's end; 0 = none */
 	TimestampTz moment;					/* WAITING_MOMENT: 0 = unknown */
 	TimestampTz began;					/* of a WAIT FOR whose end may still move; 0 = none */
+	TimestampTz pending;				/* of a change that came in time but could not be looked at; 0 = none */
 	bool		swept;					/* has now() in it */
 	List	   *ties;					/* of int64 *: wait rows */
 	char	   *waits_for;				/* words for the view, e.g. "c.renewal_date" */

@@ -318,6 +318,7 @@ clear_wait(Enrollment *e)
 	e->deadline = 0;
 	e->moment = 0;
 	e->began = 0;
+	e->pending = 0;
 	e->swept = false;
 	e->ties = NIL;
 	e->waits_for = NULL;
@@ -337,10 +338,10 @@ eval_moment(Run *run, Expression *expr)
 	switch (expr->until)
 	{
 		case UNTIL_DATE:
-			moment = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, value));
+			moment = wf_clock_of_local(DatumGetTimestamp(DirectFunctionCall1(date_timestamp, value)));
 			break;
 		case UNTIL_TIMESTAMP:
-			moment = DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, value));
+			moment = wf_clock_of_local(DatumGetTimestamp(value));
 			break;
 		default:
 			moment = DatumGetTimestampTz(value);

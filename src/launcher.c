@@ -692,10 +692,13 @@ register_launcher(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* From _PG_init() under shared_preload_libraries. */
+/* From _PG_init() under shared_preload_libraries.  Under pg_upgrade nobody
+ * works: it has listed the files that it is going to copy. */
 void
 wf_launcher_init(void)
 {
+	if (IsBinaryUpgrade)
+		return;
 	register_launcher();
 	next_utility = ProcessUtility_hook;
 	ProcessUtility_hook = utility;

@@ -52,7 +52,15 @@ wf_ready_new_batch(void)
 		MemoryContextReset(verdict_context);
 }
 
-/* TRIGGER and SELECT on every table whose changes it sees, USAGE on the language. */
+/* What the definition was checked for: SELECT and TRIGGER on a table. */
+static bool
+may_watch(Oid relation, Oid user)
+{
+	return pg_class_aclmask(relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) == (ACL_TRIGGER | ACL_SELECT) &&
+		wf_compat_schema_aclcheck(get_rel_namespace(relation), user, ACL_USAGE) == ACLCHECK_OK;
+}
+
+/* The tables whose changes it sees and those of its arguments, and USAGE on the language. */
 static bool
 has_rights(const Program *program)
 {
@@ -62,13 +70,11 @@ has_rights(const Program *program)
 	if (wf_compat_language_aclcheck(wf_language_oid(), user, ACL_USAGE) != ACLCHECK_OK)
 		return false;
 	for (i = 0; i < program->nstarts; i++)
-	{
-		Oid			relation = program->starts[i].relation;
-
-		if (pg_class_aclmask(relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) != (ACL_TRIGGER | ACL_SELECT) ||
-			wf_compat_schema_aclcheck(get_rel_namespace(relation), user, ACL_USAGE) != ACLCHECK_OK)
+		if (!may_watch(program->starts[i].relation, user))
 			return false;
-	}
+	for (i = 0; i < program->sig->nargs; i++)
+		if (program->sig->args[i].is_row && !may_watch(program->sig->args[i].relation, user))
+			return false;
 	return true;
 }
 

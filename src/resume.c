@@ -219,9 +219,9 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 	const char *reason = NULL;
 	bool		stored_waiting = e->state == STATE_WAITING;
 
-	/* what came in time and met a lock or an error does not lose to the deadline */
-	if (e->state == STATE_RETRYING && e->since < at)
-		at = e->since;
+	if (!stored_waiting && e->pending != 0)
+		at = e->pending;				/* what came in time does not lose to the deadline */
+	e->pending = 0;
 	switch (wf_run_wake(run, at, source == WAKE_BY_TIMER && stored_waiting, &reason))
 	{
 		case WAKE_ENDS:
@@ -270,6 +270,21 @@ concerns(const Enrollment *e, WakeSource source)
 	}
 }
 
+/*
+ * A change that comes before the deadline counts, even if it can be looked at
+ * only later: after an error, or when what holds the enrollment is over.
+ */
+static void
+note_pending(Enrollment *e, WakeSource source, TimestampTz at)
+{
+	if (source != WAKE_BY_CHANGE || e->waiting != WAITING_CONDITION || e->pending != 0 ||
+		(e->deadline != 0 && at > e->deadline))
+		return;
+	e->pending = at;
+	if (!concerns(e, source))
+		wf_enrollment_save(e);
+}
+
 /* A restored row may say anything. */
 static bool
 stands_on_program(const Enrollment *e, const Program *program)
@@ -297,6 +312,7 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 		wf_end(e, options->now, "subject_deleted");
 		return;
 	}
+	note_pending(e, source, at);
 	if (!concerns(e, source))
 		return;
 	if (options->failure)

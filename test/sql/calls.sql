@@ -6,7 +6,7 @@ CREATE ROLE calls_caller LOGIN;
 CREATE ROLE calls_stranger LOGIN;
 GRANT USAGE ON SCHEMA calls TO calls_caller, calls_stranger;
 \c - app
-SET search_path = calls; SET timezone = 'UTC';
+SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 
 CREATE TABLE item (id int PRIMARY KEY, name text, hidden boolean DEFAULT false);
 CREATE TABLE log (what text);
@@ -131,7 +131,7 @@ SELECT child(i) FROM item i WHERE id = 1;
 SELECT name, automation.enrollment_status(id), automation.finished(id) FROM call;
 CALL automation.run();
 \c - app
-SET search_path = calls; SET timezone = 'UTC';
+SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 CALL automation.run();
 SELECT logged();
 \c - calls_caller
@@ -156,7 +156,7 @@ SELECT granted(i) FROM item i WHERE id = 1;
 SET search_path = calls;
 SELECT automation.unenroll(id) FROM call;
 \c - app
-SET search_path = calls; SET timezone = 'UTC';
+SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 CALL automation.run();
 \c - calls_caller
 SET search_path = calls;
@@ -181,7 +181,7 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION theirs TO app;
 \c - app
-SET search_path = calls; SET timezone = 'UTC';
+SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 CREATE FUNCTION mine(i item) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL AGAIN;
 DECLARE
@@ -196,7 +196,7 @@ CALL automation.run();
 \c - calls_caller
 CALL automation.run();
 \c - app
-SET search_path = calls; SET timezone = 'UTC';
+SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 CALL automation.run();
 -- The second row is one its owner does not see: he refuses it.
 SELECT logged();
@@ -206,7 +206,7 @@ SELECT logged();
 \c - calls_caller
 CALL automation.run();
 \c - app
-SET search_path = calls; SET timezone = 'UTC';
+SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 CALL automation.run();
 SELECT logged();
 \c - postgres

@@ -3,7 +3,7 @@
 CREATE SCHEMA enroll AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 \c - app
-SET search_path = enroll; SET timezone = 'UTC';
+SET search_path = enroll; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 
 CREATE TABLE person (id int PRIMARY KEY, name text, city text, score int DEFAULT 0, gone boolean DEFAULT false);
 CREATE TABLE job (id int PRIMARY KEY, person int, title text, closed boolean DEFAULT false);

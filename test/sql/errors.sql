@@ -17,7 +17,7 @@ CREATE VIEW entries AS
   FROM automation.journal
   WHERE event IN ('entered', 'not_entered', 'retrying', 'failed', 'ended')
     AND workflow IN (SELECT name FROM automation.workflows WHERE schema = 'errors')
-  ORDER BY at, position;
+  ORDER BY workflow, subject_key, at, position;
 
 -- In the first statements: nothing of them stays, the others are not held up.
 CREATE FUNCTION first_step(i item) RETURNS bigint LANGUAGE workflow AS $$

@@ -3,7 +3,7 @@
 CREATE SCHEMA flow AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 \c - app
-SET search_path = flow; SET timezone = 'UTC';
+SET search_path = flow; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE pair AS (x int, y text);
@@ -230,8 +230,8 @@ SET intervalstyle = 'sql_standard';
 SET extra_float_digits = -10;
 SET bytea_output = 'escape';
 CALL automation.run();
-RESET datestyle;
-RESET intervalstyle;
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 RESET extra_float_digits;
 RESET bytea_output;
 UPDATE item SET name = 'renamed' WHERE id = 1;

@@ -11,7 +11,7 @@ CREATE FUNCTION logged() RETURNS SETOF text LANGUAGE sql AS $$
 CREATE VIEW standing AS
   SELECT workflow, left(subject, 60) AS subject, left(subject_key, 30) AS subject_key, left(entry_key, 30) AS entry_key, state
   FROM automation.enrollments
-  WHERE workflow IN (SELECT name FROM automation.workflows WHERE schema = 'keys') ORDER BY workflow, subject_key, entry_key;
+  WHERE workflow IN (SELECT name FROM automation.workflows WHERE schema = 'keys') ORDER BY workflow, enrollments.subject_key, enrollments.entry_key;
 CREATE VIEW ends AS
   SELECT workflow, left(subject_key, 30) AS subject_key, event, reason FROM automation.journal
   WHERE event IN ('not_entered', 'ended') AND workflow IN (SELECT name FROM automation.workflows WHERE schema = 'keys')

@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use AutomationTest qw(new_server owner_database wait_until server_up executor_pid);
+use POSIX qw(ceil);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -57,14 +58,11 @@ sub new_client
 	return;
 }
 
-# Sends changes of up to so many subjects, in transactions of their own, without
-# waiting for them.
+# Sends so many subjects, in small transactions, without waiting for them.
 sub enter
 {
-	my ($most) = @_;
-	my $n = $subjects - entered();
+	my ($n) = @_;
 
-	$n = $most if $n > $most;
 	$client->send("INSERT INTO app.contact (name) SELECT 'x' FROM generate_series(1, 3)") for 1 .. int($n / 3);
 	$client->send("INSERT INTO app.contact (name) VALUES ('x')") for 1 .. $n % 3;
 	return;
@@ -109,7 +107,7 @@ sub wait_for_progress
 	my $target = $before + int(rand(1.5 * $steps * $subjects / $deaths));
 
 	wait_until($watch, qq{
-SELECT (SELECT count(*) FROM app.effect) >= $target OR NOT EXISTS (SELECT FROM automation.enrollment WHERE state <> 'held')});
+SELECT (SELECT count(*) FROM app.effect) >= $target OR (SELECT sum(events + parked + waiting + retrying) = 0 FROM automation.stat)});
 	return;
 }
 
@@ -130,9 +128,11 @@ sub restart
 
 sub strike
 {
+	my ($left) = @_;
 	my $victim = choose_victim();
 
-	enter(int($subjects / $deaths) + 3);
+	# what is missing, spread over the deaths to come
+	enter(ceil(($subjects - entered()) / $left));
 	if ($victim eq 'postmaster')
 	{
 		wait_for_progress();
@@ -165,7 +165,7 @@ sub strike
 
 new_client();
 my $start = time();
-strike() for 1 .. $deaths;
+strike($_) for reverse 1 .. $deaths;
 my $struck = time();
 
 # All have entered; then everybody travels to the end.

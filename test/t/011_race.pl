@@ -144,6 +144,32 @@ is($watch->query("SELECT count(*) || ' ' || count(DISTINCT contact) FROM app.eff
 is($watch->query("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND mode = 'ExclusiveLock'"), 0,
 	'no seat is left taken');
 
+# Steps that fail: each abort releases the seat's lock, and the others are after it.
+$user[0]->query(q{
+CREATE TABLE risk (id bigint PRIMARY KEY, divisor int);
+CREATE FUNCTION venture(r risk) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  INSERT INTO effect VALUES (r.id, 'ventured');
+  INSERT INTO effect SELECT r.id, 'won' WHERE 1 / r.divisor = 1;
+END $$});
+for my $round (1 .. 20)
+{
+	$user[2]->query("INSERT INTO risk SELECT $round * 1000 + i, i % 2 FROM generate_series(1, 20) i");
+	$_->send('CALL automation.run()') for @user;
+	my $answers = join('', map { $_->receive } @user);
+	is($answers, '', "run() in three sessions at once, while steps fail, round $round") if $answers ne '';
+}
+is($watch->query("SELECT count(*) || ' ' || count(DISTINCT contact) FROM app.effect WHERE what = 'ventured'"),
+	'200 200', 'steps that fail leave nothing, the others are done once');
+is($watch->query("SELECT count(*) || ' ' || max(attempt) FROM automation.enrollments WHERE workflow = 'venture' AND state = 'retrying'"),
+	'200 1', 'each failure counts once');
+$user[0]->query('UPDATE risk SET divisor = 1');
+$_->send("SELECT automation.retry('venture'); CALL automation.run()") for @user;
+$_->receive for @user;
+is($watch->query("SELECT count(*) || ' ' || count(DISTINCT contact) FROM app.effect WHERE what = 'won'"),
+	'400 400', 'tried again by three at once, they are done once');
+
 # One of them is killed by its user meanwhile: the seat is free again.
 $user[0]->send("INSERT INTO pulse SELECT 100000 + i FROM generate_series(1, 2000) i; CALL automation.run()");
 ok(wait_until($watch, "SELECT count(*) > 0 FROM app.effect WHERE contact > 100000"), 'one is in the middle of its work');

@@ -13,9 +13,10 @@ $node->init;
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'automation'
 max_worker_processes = 24
-automation.step_timeout = 1s
-automation.retry_delay = 200ms
-automation.max_attempts = 3
+automation.step_timeout = 300ms
+automation.retry_delay = 100ms
+automation.max_attempts = 2
+log_statement = none
 restart_after_crash = on
 });
 $node->start;
@@ -87,15 +88,16 @@ ALTER DATABASE target SET synchronous_commit = off;
 ALTER DATABASE target SET role = 'dbo';
 ALTER DATABASE target SET DateStyle = 'SQL, DMY';
 });
-my $clean = q{SET search_path = pg_catalog; SET ROLE none; SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0;
-SET check_function_bodies = on; SET default_transaction_isolation = 'read committed';};
-$node->safe_psql('target', "$clean
+# what a client asks for comes before what the database says
+$ENV{PGOPTIONS} = join ' ', map { "-c $_" } qw(search_path=pg_catalog role=none default_transaction_read_only=off
+	statement_timeout=0 lock_timeout=0 check_function_bodies=on);
+$node->safe_psql('target', "
 CREATE EXTENSION automation;
 GRANT USAGE ON LANGUAGE workflow TO alice, bob;
 CREATE SCHEMA alice AUTHORIZATION alice;
 CREATE SCHEMA bob AUTHORIZATION bob;
 GRANT USAGE ON SCHEMA alice TO bob;");
-$node->safe_psql('target', "$clean SET search_path = bob;" . q{
+$node->safe_psql('target', "SET search_path = bob;" . q{
 CREATE TABLE pulse (id int PRIMARY KEY);
 CREATE TABLE beat (id int);
 CREATE FUNCTION steady(p pulse) RETURNS bigint LANGUAGE workflow AS $$
@@ -105,16 +107,17 @@ BEGIN
   INSERT INTO beat VALUES (p.id);
 END $$;
 }, extra_params => [ '-U', 'bob' ]);
-$node->safe_psql('target', "$clean INSERT INTO bob.pulse VALUES (0)", extra_params => [ '-U', 'bob' ]);
+$node->safe_psql('target', "INSERT INTO bob.pulse VALUES (0)", extra_params => [ '-U', 'bob' ]);
 my $steady = 0;
 for (1 .. 300)
 {
-	$steady = $node->safe_psql('target', "$clean SELECT count(*) FROM bob.beat WHERE id = 0");
+	$steady = $node->safe_psql('target', "SELECT count(*) FROM bob.beat WHERE id = 0");
 	last if $steady;
 	select(undef, undef, undef, 0.1);
 }
 is($steady, 1, 'workers do not mind what the owner of the database has set');
-is($node->safe_psql('target', "$clean SELECT count(*) FROM trap.sprung WHERE who = 'postgres'"), 0, 'nor run what he planted');
+is($node->safe_psql('target', "SELECT count(*) FROM trap.sprung WHERE who = 'postgres'"), 0, 'nor run what he planted');
+delete $ENV{PGOPTIONS};
 $node->safe_psql('postgres', "ALTER DATABASE target RESET $_")
   foreach qw(search_path default_transaction_read_only default_transaction_isolation statement_timeout lock_timeout
 	check_function_bodies synchronous_commit role DateStyle);
@@ -202,8 +205,9 @@ DECLARE
   c refcursor := 'mine';
 BEGIN
   OPEN c FOR SELECT 1;
-  EXECUTE 'LISTEN alice_listens';
-  PERFORM pg_advisory_lock(7), pg_advisory_unlock_all(), lo_open(lo_create(0), 262144);
+  PERFORM alice.attempt('LISTEN alice_listens');
+  PERFORM pg_advisory_lock(7), pg_advisory_unlock_all(), lo_create(0);
+  PERFORM lo_open(oid, 262144) FROM pg_largeobject_metadata;
   EXECUTE 'CREATE TEMP TABLE IF NOT EXISTS person (id int, name text)';
   RETURN 1;
 END $$;
@@ -213,7 +217,7 @@ CREATE FUNCTION litters(p person) RETURNS bigint LANGUAGE workflow AS $$
 DECLARE
   n int;
 BEGIN
-  INSERT INTO found SELECT p.id, concat_ws(' ', current_setting('app.tenant', true), current_setting('statement_timeout'),
+  INSERT INTO found SELECT p.id, concat_ws(' ', nullif(current_setting('app.tenant', true), ''), current_setting('statement_timeout'),
     (SELECT count(*) FROM pg_cursors WHERE name = 'mine'), (SELECT count(*) FROM pg_listening_channels()), current_setting('search_path'));
   SELECT more_litter() INTO n;
   WAIT FOR '1 millisecond';

@@ -214,20 +214,25 @@ $old->start;
 as('app', $old, 'shop', "INSERT INTO contact (name) SELECT 'unread' FROM generate_series(1, 10)");
 my $before = $old->safe_psql('shop', 'SELECT e FROM automation.enrollment e ORDER BY id');
 $old->stop;
-$old->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'");
+$old->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\nlog_min_messages = debug1");
 
 my $new = PostgreSQL::Test::Cluster->new('new');
 $new->init;
-$new->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\nmax_worker_processes = 24\nfsync = off");
+$new->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\nmax_worker_processes = 24\nfsync = off\nlog_min_messages = debug1");
 
 chdir $directory or die;
 my $bindir = $old->config_data('--bindir');
 $new->command_ok(
 	[
-		'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $bindir, '-B', $bindir,
+		'pg_upgrade', '--no-sync', '--retain', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $bindir, '-B', $bindir,
 		'-s', $new->host, '-p', $old->port, '-P', $new->port
 	],
 	'upgrade: pg_upgrade');
+my @servers = slurp_dir($new->data_dir . '/pg_upgrade_output.d');
+my ($run) = grep { !/^\./ } @servers;
+my $said = slurp_file($new->data_dir . "/pg_upgrade_output.d/$run/log/pg_upgrade_server.log");
+ok($said =~ /DEBUG:  loaded library "automation"/, 'upgrade: the servers say what they load and start');
+ok($said !~ /automation (launcher|coordinator|executor)/, 'upgrade: none of our workers, who would change what is being copied');
 $new->start;
 my $upgraded = server_up($new, 'shop');
 ok(wait_until($upgraded, 'SELECT (SELECT count(*) FROM app.note) = 330'), 'upgrade: goes on by itself, and unread changes enter');
