@@ -12,11 +12,14 @@
 #include "compat.h"
 
 #include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
-#include "executor/spi.h"
+#include "commands/trigger.h"
+#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -42,7 +45,6 @@ typedef struct CaptureTrigger
 static const char *const trigger_names[NTRIGGERS] = {
 	"automation_insert", "automation_update", "automation_delete"
 };
-static const char *const operation_names[NTRIGGERS] = {"INSERT", "UPDATE", "DELETE"};
 static const int16 operation_types[NTRIGGERS] = {
 	TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, TRIGGER_TYPE_DELETE
 };
@@ -147,61 +149,50 @@ same_trigger(const CaptureTrigger *wanted, const CaptureTrigger *found)
  * ----------------------------------------------------------------
  */
 
-static const char *
-enabled_clause(char enabled)
-{
-	switch (enabled)
-	{
-		case TRIGGER_DISABLED:
-			return "DISABLE";
-		case TRIGGER_FIRES_ON_REPLICA:
-			return "ENABLE REPLICA";
-		case TRIGGER_FIRES_ALWAYS:
-			return "ENABLE ALWAYS";
-		default:
-			return NULL;
-	}
-}
-
-/* Adds the commands that make one trigger fit. */
-static List *
-change_trigger(List *commands, Relation rel, int i, const CaptureTrigger *wanted, const CaptureTrigger *found)
-{
-	const char *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-												   RelationGetRelationName(rel));
-	StringInfoData sql;
-
-	if (!wanted->exists)
-		return lappend(commands, psprintf("DROP TRIGGER %s ON %s", trigger_names[i], table));
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE %sTRIGGER %s AFTER %s ON %s FOR EACH ROW",
-					 found->exists ? "OR REPLACE " : "", trigger_names[i], operation_names[i], table);
-	appendStringInfoString(&sql, " EXECUTE FUNCTION automation.capture()");
-	commands = lappend(commands, sql.data);
-	/* what the table's owner chose outlives a replacement */
-	if (found->exists && enabled_clause(found->enabled) != NULL)
-		commands = lappend(commands, psprintf("ALTER TABLE %s %s TRIGGER %s", table,
-											  enabled_clause(found->enabled), trigger_names[i]));
-	return commands;
-}
-
-/* The relation must not be open: some commands insist on being its only user. */
+/*
+ * CREATE OR REPLACE TRIGGER, by the core's function instead of the command:
+ * a command would set off event triggers, with our rights and a search_path in
+ * which a temporary table of the user can stand in for what they write to.
+ * What the table's owner chose by ENABLE or DISABLE outlives a replacement.
+ */
 static void
-run_commands(List *commands)
+create_trigger(Oid relation, int i, const CaptureTrigger *found)
+{
+	CreateTrigStmt *stmt = makeNode(CreateTrigStmt);
+
+	stmt->replace = found->exists;
+	stmt->trigname = unconstify(char *, trigger_names[i]);
+	stmt->relation = makeRangeVar(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation), -1);
+	stmt->funcname = list_make2(makeString("automation"), makeString("capture"));
+	stmt->row = true;
+	stmt->timing = TRIGGER_TYPE_AFTER;
+	stmt->events = operation_types[i];
+	(void) CreateTriggerFiringOn(stmt, NULL, relation, InvalidOid, InvalidOid, InvalidOid, InvalidOid, InvalidOid,
+								 NULL, false, false, found->exists ? found->enabled : TRIGGER_FIRES_ON_ORIGIN);
+}
+
+static void
+drop_trigger(const CaptureTrigger *found)
+{
+	ObjectAddress trigger;
+
+	ObjectAddressSet(trigger, TriggerRelationId, found->id);
+	performDeletion(&trigger, DROP_RESTRICT, 0);
+}
+
+/* Makes one trigger fit.  The relation must not be open: to drop a trigger one
+ * must be its only user. */
+static void
+change_trigger(Oid relation, int i, const CaptureTrigger *wanted, const CaptureTrigger *found)
 {
 	UserScope	scope;
-	ListCell   *lc;
 
 	wf_engine_enter(&scope);
-	SPI_connect();
-	foreach(lc, commands)
-	{
-		int			rc = SPI_execute((char *) lfirst(lc), false, 0);
-
-		if (rc < 0)
-			elog(ERROR, "SPI_execute returned %d for: %s", rc, (char *) lfirst(lc));
-	}
-	SPI_finish();
+	if (wanted->exists)
+		create_trigger(relation, i, found);
+	else
+		drop_trigger(found);
+	CommandCounterIncrement();
 	wf_engine_leave(&scope);
 }
 
@@ -232,7 +223,6 @@ wf_rules_arm(Oid relation)
 	Oid			root = lock_tree(relation);
 	Relation	rel;
 	int			source;
-	List	   *commands = NIL;
 
 	if (!OidIsValid(root))
 		return;
@@ -240,12 +230,10 @@ wf_rules_arm(Oid relation)
 	source = wf_source_id(root, false);
 	want_triggers(wanted, rel, source != 0 ? wf_rules_of_source(source, wf_store_snapshot()) : NIL);
 	find_triggers(found, root, capture_function());
+	table_close(rel, NoLock);
 	for (int i = 0; i < NTRIGGERS; i++)
 	{
 		if (!same_trigger(&wanted[i], &found[i]))
-			commands = change_trigger(commands, rel, i, &wanted[i], &found[i]);
+			change_trigger(root, i, &wanted[i], &found[i]);
 	}
-	table_close(rel, NoLock);
-	if (commands != NIL)
-		run_commands(commands);
 }

@@ -14,6 +14,14 @@ GRANT USAGE ON SCHEMA alice TO bob, clerk;
 GRANT USAGE ON LANGUAGE workflow TO alice, bob, tina, finance;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO alice, bob, tina, finance;
 
+CREATE FUNCTION tina.state_of(command text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE command;
+  RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE;
+END $$;
+
 -- 1. What everybody may call, and what everybody may read
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'automation'::regnamespace AND has_function_privilege('clerk', p.oid, 'EXECUTE')
@@ -170,6 +178,8 @@ BEGIN
   INSERT INTO approval VALUES (i.id);
 END $$;
 GRANT SELECT, INSERT ON invoice TO clerk;
+\c - postgres
+SELECT max(id) AS bobs FROM automation.enrollments WHERE owner = 'bob'::regrole \gset
 \c - clerk
 \set VERBOSITY terse
 SET check_function_bodies = off;
@@ -184,9 +194,8 @@ SELECT automation.unenroll('alice.approve', 1);
 SELECT automation.pause('alice.approve');
 SELECT automation.retry('alice.approve');
 SELECT automation.accept_versions('alice.approve');
-SELECT automation.unenroll(id) FROM generate_series(1, 20) id;
-SELECT automation.retry(id) FROM generate_series(1, 20) id;
-SELECT automation.enrollment_status(id) FROM generate_series(1, 20) id;
+SELECT command, tina.state_of(format('SELECT automation.%s(%s)', command, :bobs))
+FROM unnest(ARRAY['unenroll', 'retry', 'enrollment_status', 'finished']) command;
 SELECT automation.unenroll_others(i) FROM alice.invoice i;
 SELECT automation.pause('nothing.here'), 1;
 SELECT automation.pause('');

@@ -88,7 +88,7 @@ SELECT logged();
 SELECT * FROM entries WHERE id = '12' AND event <> 'retrying';
 DROP FUNCTION later;
 
--- Before anybody is inside: WHEN, FOR, PER, EXIT WHEN, TIME ZONE, a default.
+-- Before anybody is inside: WHEN, FOR, PER, EXIT WHEN.
 CREATE FUNCTION in_when(i item) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT WHEN new.kind = 'entry' AND 10 / new.n > 0;
 BEGIN

@@ -1,5 +1,5 @@
--- What happens to enrollments when their workflow, its owner, or what it uses
--- is changed: versions, holds and how they end, commands.
+-- The life of a workflow and of those inside: versions, pauses, commands, new
+-- names and schemas, the end.
 CREATE SCHEMA lifecycle AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 \c - app
