@@ -1,8 +1,16 @@
 -- The figures of bench/run; psql variables: rows, enrollments.
 
+-- A variant, and how it compares with another one of the same round.
 CREATE TEMP VIEW median AS
-	SELECT figure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value, count(*) AS n
-	FROM result GROUP BY figure, variant;
+	SELECT figure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value
+	FROM result WHERE round > 0 GROUP BY figure, variant;
+CREATE TEMP VIEW ratio AS
+	SELECT figure, r.variant, f.variant AS floor,
+		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY r.value / f.value)::numeric, 2) AS median,
+		round(min(r.value / f.value)::numeric, 2) || ' .. ' || round(max(r.value / f.value)::numeric, 2) AS range,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY r.value - f.value) AS more
+	FROM result r JOIN result f USING (figure, round)
+	WHERE round > 0 GROUP BY figure, r.variant, f.variant;
 
 SELECT count(*) FILTER (WHERE figure = 'unchanged') > 0 AS bulk,
 	count(*) FILTER (WHERE figure = 'single') > 0 AS single,
@@ -20,15 +28,14 @@ CREATE TEMP VIEW labels (variant, position, label) AS VALUES
 \echo
 SELECT f.label AS "watched column", l.label AS "watched by",
 	round((m.value / :rows * 1e6)::numeric, 2) AS "us/row",
-	round((m.value / none.value)::numeric, 2) AS "x nothing",
-	round((m.value / noop.value)::numeric, 2) AS "x no-op",
-	round(((m.value - noop.value) / :rows * 1e6)::numeric, 2) AS "us/row over no-op"
+	none.median AS "x nothing", none.range, noop.median AS "x no-op", noop.range,
+	round((noop.more / :rows * 1e6)::numeric, 2) AS "us/row over no-op"
 FROM (VALUES ('unchanged', 1, 'not changed'), ('changed', 2, 'changed, no match'), ('matched', 3, 'changed, each row matches'))
 		AS f (figure, position, label)
 	JOIN median m USING (figure)
 	JOIN labels l USING (variant)
-	JOIN median none ON none.figure = m.figure AND none.variant = 'none'
-	JOIN median noop ON noop.figure = m.figure AND noop.variant = 'noop'
+	JOIN ratio none ON (none.figure, none.variant, none.floor) = (m.figure, m.variant, 'none')
+	JOIN ratio noop ON (noop.figure, noop.variant, noop.floor) = (m.figure, m.variant, 'noop')
 ORDER BY f.position, l.position;
 \endif
 
@@ -37,11 +44,11 @@ ORDER BY f.position, l.position;
 \echo 'Capture, single-row UPDATEs (pgbench, one client, synchronous_commit = off)'
 \echo
 SELECT f.label AS "watched column", l.label AS "watched by", round(m.value) AS "transactions/s",
-	round((m.value / none.value)::numeric, 2) AS "x nothing"
+	none.median AS "x nothing", none.range
 FROM (VALUES ('single', 1, 'not changed'), ('single changed', 2, 'changed, no match')) AS f (figure, position, label)
 	JOIN median m USING (figure)
 	JOIN labels l USING (variant)
-	JOIN median none ON none.figure = m.figure AND none.variant = 'none'
+	JOIN ratio none ON (none.figure, none.variant, none.floor) = (m.figure, m.variant, 'none')
 ORDER BY f.position, l.position;
 \endif
 
@@ -50,10 +57,10 @@ ORDER BY f.position, l.position;
 \echo 'Steps: UPDATE of the own row, IF, INSERT; all enrollments started by one UPDATE, which is included'
 \echo
 SELECT l.label AS "by", round(m.value::numeric, 3) AS "seconds", round(3 * :enrollments / m.value) AS "steps/s",
-	round((m.value / floor.value)::numeric, 2) AS "x loop"
+	floor.median AS "x loop", floor.range
 FROM (VALUES ('loop', 1, 'plpgsql loop, one transaction'), ('engine', 2, 'workflow, executor')) AS l (variant, position, label)
 	JOIN median m ON m.figure = 'steps' AND m.variant = l.variant
-	JOIN median floor ON floor.figure = 'steps' AND floor.variant = 'loop'
+	JOIN ratio floor ON (floor.figure, floor.variant, floor.floor) = ('steps', l.variant, 'loop')
 ORDER BY l.position;
 \endif
 

@@ -4,6 +4,7 @@
 CREATE TABLE result (
 	figure text NOT NULL,
 	variant text NOT NULL,
+	round integer NOT NULL,
 	value double precision NOT NULL		-- seconds, or transactions per second
 );
 
@@ -125,7 +126,7 @@ BEGIN
 		started := clock_timestamp();
 		UPDATE alone SET stage = 'go' WHERE id = i;
 		COMMIT;
-		INSERT INTO result VALUES ('latency', 'commit', extract(epoch FROM clock_timestamp() - started));
+		INSERT INTO result VALUES ('latency', 'commit', i, extract(epoch FROM clock_timestamp() - started));
 		COMMIT;
 		UPDATE late_contact SET stage = 'go' WHERE id = i;
 		COMMIT;

@@ -225,7 +225,7 @@ wf_clock_plus(TimestampTz start, const Interval *interval)
 	Interval	days = *interval;
 	Timestamp	local;
 
-	if (interval->month == 0 && interval->day == 0)
+	if ((interval->month == 0 && interval->day == 0) || WF_COMPAT_INTERVAL_NOT_FINITE(interval))
 		return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(start),
 													   IntervalPGetDatum(unconstify(Interval *, interval))));
 	days.time = 0;

@@ -161,6 +161,13 @@ extern int no_such_variable
 #define WF_COMPAT_LOCK_HELD_EXACT
 #endif
 
+/* 17: intervals may be infinite.  The caller includes utils/timestamp.h. */
+#if PG_VERSION_NUM >= 170000
+#define WF_COMPAT_INTERVAL_NOT_FINITE(interval) INTERVAL_NOT_FINITE(interval)
+#else
+#define WF_COMPAT_INTERVAL_NOT_FINITE(interval) false
+#endif
+
 /* 18: pg_noreturn, in front of the declaration, replaced pg_attribute_noreturn(). */
 #ifndef pg_noreturn
 #define pg_noreturn pg_attribute_noreturn()

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "access/xact.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -42,20 +44,35 @@
 #define BLOCKED_DELAY_MS 100			/* somebody's DDL holds our rows */
 #define TROUBLE_DELAY_MS 1000			/* after an error outside any item */
 
-/* SIGTERM: where user SQL runs the transaction is given up, elsewhere the loop ends. */
+/* SIGTERM: where user SQL runs the transaction is given up, elsewhere the loop
+ * ends.  SQL that sends it to its own process is to blame for its end. */
 static void
-handle_sigterm(SIGNAL_ARGS)
+handle_sigterm(int signal, siginfo_t *info, void *context)
 {
 	int			save_errno = errno;
 
 	ShutdownRequestPending = true;
 	if (wf_watchdog_running())
 	{
+		if (info->si_pid == MyProcPid)
+			wf_watchdog_blame();
 		ProcDiePending = true;
 		InterruptPending = true;
 	}
 	SetLatch(MyLatch);
 	errno = save_errno;
+}
+
+/* By sigaction(), for pqsignal() does not tell who sent the signal. */
+static void
+catch_sigterm(void)
+{
+	struct sigaction action;
+
+	action.sa_sigaction = handle_sigterm;
+	sigemptyset(&action.sa_mask);
+	action.sa_flags = SA_RESTART | SA_SIGINFO;
+	sigaction(SIGTERM, &action, NULL);
 }
 
 /* Settings user SQL must find, and those that protect users from the worker. */
@@ -71,7 +88,7 @@ static void
 connect_as_owner(const ExecutorArguments *arguments)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, handle_sigterm);
+	catch_sigterm();
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(arguments->database, arguments->role,
 											  WF_COMPAT_NOLOGIN_FLAG);

@@ -27,6 +27,7 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -494,7 +495,28 @@ wf_expr_true(Expression *expr, Frame *frame)
 	return !isnull && DatumGetBool(value);
 }
 
-/* Runs a statement through SPI (connected by the caller); limit 0 = all rows. */
+/* Does it only read, as far as its own rows go? */
+static bool
+plan_selects(SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	ListCell   *lc;
+
+	foreach(lc, source->query_list)
+	{
+		Query	   *query = lfirst_node(Query, lc);
+
+		if (query->canSetTag)
+			return query->commandType == CMD_SELECT;
+	}
+	return false;
+}
+
+/*
+ * Runs a statement through SPI (connected by the caller); limit 0 = all rows.
+ * Of a SELECT whose first row alone is wanted no second one is made: functions in
+ * it may do something.
+ */
 int
 wf_sql_run(SqlPlan *sql, Frame *frame, long limit, bool discard)
 {
@@ -507,7 +529,7 @@ wf_sql_run(SqlPlan *sql, Frame *frame, long limit, bool discard)
 								 RAW_PARSE_PLPGSQL_EXPR : RAW_PARSE_DEFAULT);
 	memset(&options, 0, sizeof(options));
 	options.params = frame->params;
-	options.tcount = limit;
+	options.tcount = limit > 1 && plan_selects(sql->plan) ? 1 : limit;
 	if (discard)
 		options.dest = None_Receiver;
 	rc = SPI_execute_plan_extended(sql->plan, &options);

@@ -4,9 +4,12 @@
  * Called by registration when rules of a table changed (rule.c) and by
  * reconciliation.  The triggers are ordinary ones, so they are dumped with
  * the table.  They have no WHEN: a condition on columns would make the core
- * refuse to drop or retype them, and the function compares them itself.  Takes ShareRowExclusiveLock on the table and its partitions and
- * keeps it to the end of the transaction: no writer that began with the old
- * rules can commit after the new ones.  The session's lock_timeout applies.
+ * refuse to drop or retype them, and the function compares them itself.
+ *
+ * Takes ShareRowExclusiveLock on the table and its partitions and keeps it to
+ * the end of the transaction: no writer that began with the old rules can
+ * commit after the new ones.  The session's lock_timeout applies.  Nothing here
+ * sets off event triggers.
  */
 #include "postgres.h"
 #include "compat.h"

@@ -261,13 +261,28 @@ advance_once(int owner, TimestampTz target, MemoryContext context)
 	return to < target;
 }
 
+/* Where the clock is to go from here. */
+static TimestampTz
+target_of(Interval *by)
+{
+	TimestampTz now = wf_clock_now();
+	TimestampTz target = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+																 TimestampTzGetDatum(now),
+																 IntervalPGetDatum(by)));
+
+	if (target < now)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the virtual clock does not go back")));
+	return target;
+}
+
 /* CALL automation.advance(interval) */
 Datum
 wf_advance(PG_FUNCTION_ARGS)
 {
-	Interval   *by;
+	Interval	by;
 	MemoryContext context;
-	TimestampTz now;
 	TimestampTz target;
 	int			owner;
 
@@ -275,24 +290,18 @@ wf_advance(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the step of automation.advance() is null")));
-	by = PG_GETARG_INTERVAL_P(0);
+	by = *PG_GETARG_INTERVAL_P(0);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	check_caller(fcinfo, "advance");
 	check_armed();
-	now = wf_clock_now();
-	target = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-													 TimestampTzGetDatum(now),
-													 IntervalPGetDatum(by)));
-	if (target < now)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the virtual clock does not go back")));
+	(void) target_of(&by);				/* refused before anything is done */
 	owner = wf_owner_id(GetUserId(), false);
 	context = run_context();
 	MemoryContextSwitchTo(context);
 	next_transaction();
 	if (owner != 0)
 		run_until_quiet(owner, context);
+	target = target_of(&by);			/* a wait of that length that has just begun ends in time */
 	while (advance_once(owner, target, context))
 		CHECK_FOR_INTERRUPTS();
 	housekeeping();

@@ -83,6 +83,13 @@ wf_watchdog_fired(void)
 	return strikes > 0;
 }
 
+/* Signal handler's context. */
+void
+wf_watchdog_blame(void)
+{
+	terminating = true;
+}
+
 bool
 wf_watchdog_terminates(void)
 {

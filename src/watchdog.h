@@ -15,6 +15,8 @@ extern void wf_watchdog_stop(void);
 extern bool wf_watchdog_running(void);
 /* It cancelled something since the last start: never ask the SQLSTATE. */
 extern bool wf_watchdog_fired(void);
+/* The SQL ends its process by itself: as bad as if it had to be ended. */
+extern void wf_watchdog_blame(void);
 /* It ends this process. */
 extern bool wf_watchdog_terminates(void);
 

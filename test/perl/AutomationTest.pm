@@ -22,7 +22,7 @@ sub new_server
 	my ($name, $conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(allows_streaming => 1);
+	$node->init(allows_streaming => 1, extra => [ '-U', 'postgres' ]);
 	$node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'automation'
 max_worker_processes = 24

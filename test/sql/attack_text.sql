@@ -384,6 +384,41 @@ CALL automation.advance('2 days');
 SELECT what FROM log WHERE what LIKE 'sleeper%' ORDER BY 1;
 SELECT subject_key, state, error FROM automation.enrollments WHERE workflow = 'sleeper';
 
+-- 6. An event trigger of the DBA that writes to a table without naming its
+-- schema: what the engine does to tables must not set it off with the engine's
+-- rights, for a temporary table may stand in
+\c - postgres
+CREATE TABLE public.ddl_log (tag text, who name);
+GRANT INSERT ON public.ddl_log TO PUBLIC;
+CREATE FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS
+  $$BEGIN INSERT INTO ddl_log VALUES (tg_tag, current_user); END$$;
+CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION public.audit();
+\c - alice
+SET search_path = alice, public;
+CREATE TABLE seen (who name);
+CREATE TEMP TABLE ddl_log (tag text, who name);
+CREATE FUNCTION spring() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO alice.seen VALUES (current_user); RETURN NEW; END$$;
+CREATE TRIGGER spring BEFORE INSERT ON ddl_log FOR EACH ROW EXECUTE FUNCTION spring();
+CREATE TABLE watched (id int PRIMARY KEY);
+CREATE FUNCTION watch(w watched) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  WAIT FOR '1 day';
+END $$;
+CREATE OR REPLACE FUNCTION watch(w watched) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE;
+BEGIN
+  WAIT FOR '2 days';
+END $$;
+ALTER TABLE watched ADD n int;
+DROP FUNCTION watch;
+SELECT DISTINCT who FROM seen;
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'watched'::regclass;
+\c - postgres
+DROP EVENT TRIGGER audit;
+DROP FUNCTION public.audit();
+DROP TABLE public.ddl_log;
+
 -- The neighbour lives
 \c - bob
 SET search_path = bob;

@@ -109,6 +109,19 @@ SELECT logged();
 SELECT coalesce(subject_key, 'none') AS subject, event, reason, enrollment IS NOT NULL AS has_id FROM automation.journal
 WHERE workflow = 'no_subject' AND event = 'not_entered' ORDER BY at, position;
 
+-- INTO takes the first row, and a second call is not made.
+CREATE FUNCTION first_of_all(i item) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+DECLARE
+  c bigint;
+BEGIN
+  SELECT no_subject('first ' || x.id, 0) INTO c FROM item x ORDER BY x.id;
+  INSERT INTO log VALUES ('one call ' || (c > 0));
+END $$;
+SELECT first_of_all(i) > 0 FROM item i WHERE id = 1;
+CALL automation.run();
+SELECT logged();
+
 -- Who may: EXECUTE for the call, sight of the row; commands likewise, questions about one's own.
 CREATE FUNCTION granted(i item) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL AGAIN;

@@ -119,7 +119,7 @@ END $$;
 CREATE VIEW endless_now AS
   SELECT state, reason, statement, line, vars, wakes_at IS NOT NULL AS wakes FROM automation.enrollments WHERE workflow = 'endless';
 SELECT count(endless(i)) FROM item i WHERE id = 1;
-CALL automation.advance('8 hours');
+CALL automation.advance('7 hours 30 minutes');
 SELECT * FROM endless_now;
 CALL automation.advance('2 days');
 SELECT * FROM endless_now;

@@ -94,6 +94,18 @@ CALL automation.advance('1 day');
 SELECT logged();
 DROP FUNCTION limited;
 
+-- A wait of that length that has just begun is over after advance().
+CREATE FUNCTION just(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF score WHEN new.id = 1;
+BEGIN
+  WAIT FOR '3 days';
+  INSERT INTO log (what) VALUES ('three days');
+END $$;
+UPDATE person SET score = 33 WHERE id = 1;
+CALL automation.advance('3 days');
+SELECT logged();
+DROP FUNCTION just;
+
 -- A condition: true already, becomes true, time limit, NULL is not true.
 CREATE FUNCTION condition(p person) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF score;

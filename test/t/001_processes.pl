@@ -7,8 +7,11 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
+
 my $node = PostgreSQL::Test::Cluster->new('primary');
-$node->init(allows_streaming => 1);
+$node->init(allows_streaming => 1, extra => [ '-U', 'postgres' ]);
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'automation'
 max_worker_processes = 24

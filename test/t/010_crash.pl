@@ -12,6 +12,9 @@ use POSIX qw(ceil);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
 use Time::HiRes qw(time usleep);
 
 my $full = $ENV{AUTOMATION_TEST_FULL};

@@ -6,6 +6,9 @@ use AutomationTest qw(new_server owner_database wait_until server_up executor_pi
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
 use Time::HiRes qw(time usleep);
 
 my $node = new_server('workers', q{

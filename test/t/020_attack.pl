@@ -8,8 +8,11 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
+
 my $node = PostgreSQL::Test::Cluster->new('attacked');
-$node->init;
+$node->init(extra => [ '-U', 'postgres' ]);
 $node->append_conf('postgresql.conf', q{
 shared_preload_libraries = 'automation'
 max_worker_processes = 24
@@ -313,6 +316,23 @@ as('alice', 'DROP FUNCTION alice.swallower');
 
 # A step that ends its own process, or kills it
 
+as('alice', q{
+SET search_path = alice;
+CREATE FUNCTION ends_itself(s slow) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF n TO 5;
+BEGIN
+  INSERT INTO found SELECT 1, 'never' WHERE pg_terminate_backend(pg_backend_pid());
+  INSERT INTO found SELECT 1, 'never' FROM pg_sleep(10);
+END $$;
+UPDATE slow SET n = 5 WHERE id = 3;
+});
+neighbour_lives('while a step ends its own process again and again');
+as('alice', 'UPDATE alice.slow SET n = 2 WHERE id = 5');
+{
+	local $PostgreSQL::Test::Utils::timeout_default = 180;
+	becomes(q{SELECT count(*) = 2 FROM alice.found WHERE what = 'harmless'}, 'other rows of its owner go on in the end');
+}
+as('alice', 'DROP FUNCTION alice.ends_itself');
 $node->safe_psql('target', q{
 CREATE FUNCTION alice.kill_me(how text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -350,7 +370,7 @@ UPDATE slow SET n = 3 WHERE id = 3;
 ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is up');
 neighbour_lives('after the crashes');
 as('alice', 'UPDATE alice.slow SET n = 2 WHERE id = 4');
-becomes(q{SELECT count(*) = 2 FROM alice.found WHERE what = 'harmless'}, 'and other rows of the owner');
+becomes(q{SELECT count(*) = 3 FROM alice.found WHERE what = 'harmless'}, 'and other rows of the owner');
 is(as('alice', q{SELECT count(*) FROM alice.found WHERE what = 'never'}), 0, 'what the step did was rolled back');
 as('alice', 'DROP FUNCTION alice.suicide');
 

@@ -12,6 +12,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
+
 my $conf = q{
 automation.retry_delay = '1h'
 max_worker_processes = 24
@@ -20,13 +23,13 @@ fsync = off
 
 # The source and some copies live on a server without preload: run() works there.
 my $source = PostgreSQL::Test::Cluster->new('source');
-$source->init;
+$source->init(extra => [ '-U', 'postgres' ]);
 $source->append_conf('postgresql.conf', $conf);
 $source->start;
 
 # Others have live executors.
 my $live = PostgreSQL::Test::Cluster->new('live');
-$live->init;
+$live->init(extra => [ '-U', 'postgres' ]);
 $live->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\n$conf");
 $live->start;
 

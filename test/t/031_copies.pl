@@ -9,6 +9,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
+
 my $directory = PostgreSQL::Test::Utils::tempdir;
 my $live = new_server('live', "automation.event_segment_size = '1MB'\nautomation.retry_delay = '1h'\nfsync = off");
 
@@ -189,7 +192,7 @@ is($live->safe_psql('quiet', 'SELECT count(*), count(DISTINCT (contact, step)) F
 # ---------------------------------------------------------------------------
 
 my $old = PostgreSQL::Test::Cluster->new('old');
-$old->init;
+$old->init(extra => [ '-U', 'postgres' ]);
 $old->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\nmax_worker_processes = 24\nfsync = off");
 $old->start;
 owner_database($old, 'shop', 'app', $travel . q{
@@ -217,7 +220,7 @@ $old->stop;
 $old->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\nlog_min_messages = debug1");
 
 my $new = PostgreSQL::Test::Cluster->new('new');
-$new->init;
+$new->init(extra => [ '-U', 'postgres' ]);
 $new->append_conf('postgresql.conf', "shared_preload_libraries = 'automation'\nmax_worker_processes = 24\nfsync = off\nlog_min_messages = debug1");
 
 chdir $directory or die;
