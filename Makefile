@@ -15,7 +15,6 @@ ROOMS = settings clock board store sequence owner enginesql key image \
 	watchdog blame seat batch executor run guard coordinator launcher automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 
-SQL_PARTS = sql/tables.sql sql/functions.sql sql/views.sql sql/grants.sql
 DATA_built = sql/automation--$(EXTVERSION).sql
 EXTRA_CLEAN = sql/automation--$(EXTVERSION).sql
 
@@ -26,8 +25,8 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 include $(PGXS)
 
-sql/automation--$(EXTVERSION).sql: $(SQL_PARTS)
-	cat $^ > $@
+sql/automation--$(EXTVERSION).sql: sql/automation.sql
+	cp $< $@
 
 $(OBJS): $(wildcard src/*.h)
 
