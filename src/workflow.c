@@ -33,6 +33,9 @@
 #include "signature.h"
 #include "store.h"
 
+/* Bytes of a name with schema and argument types; more is nonsense, and would be repeated in the message. */
+#define WORKFLOW_NAME_MAX (64 * 1024)
+
 enum
 {
 	COLUMN_ID = 1, COLUMN_SIGNATURE, COLUMN_ROUTINE, COLUMN_OWNER, COLUMN_VERSION,
@@ -272,6 +275,10 @@ wf_workflow_resolve(const char *name)
 	bool		several = false;
 	Oid			function;
 
+	if (strlen(name) > WORKFLOW_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("name of a workflow is longer than %d bytes", WORKFLOW_NAME_MAX)));
 	if (strchr(name, '(') != NULL)
 		function = resolve_with_types(name);
 	else
