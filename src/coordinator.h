@@ -18,7 +18,4 @@ extern const char *wf_owner_obstacle(Oid role, char **hint);
  * or publication on an engine table.  In a transaction. */
 extern void wf_tables_check(void);
 
-/* Version of the tables the library works with (automation.engine.abi). */
-#define WF_ABI 1
-
 #endif

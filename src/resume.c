@@ -204,7 +204,7 @@ resume_behind(Run *run, const char *why)
 
 /* Words for the history: what ended the wait. */
 static const char *
-why_resumed(const Enrollment *e, WakeSource source)
+why_resumed(const Enrollment *e)
 {
 	if (e->waiting == WAITING_INTERVAL || (e->waiting == WAITING_MOMENT && e->found))
 		return "time";
@@ -228,7 +228,7 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 			wf_end(e, run->now, reason);
 			break;
 		case WAKE_RESUMES:
-			resume_behind(run, why_resumed(e, source));
+			resume_behind(run, why_resumed(e));
 			break;
 		case WAKE_STAYS:
 			if (stored_waiting && source != WAKE_BY_TIMER)
