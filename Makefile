@@ -3,16 +3,16 @@ EXTVERSION = 0.1
 MODULE_big = automation
 
 # Rooms, in the order of their dependencies (src/README.md).
-ROOMS = settings clock board store sequence owner enginesql key image \
+ROOMS = settings activity clock board store sequence owner stat enginesql key stored image \
 	scanner parser parser_clause parser_statement parser_flow describe \
 	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
 	check check_clause check_change check_call check_statement check_rule check_schedule check_path \
-	event event_read event_rotate rule rule_trigger workflow \
-	enrollment ledger timer wait parked history \
-	program expr subject jump interp ready enroll resume start rekey item \
+	event event_head event_scan event_read event_rotate rule rule_trigger workflow order \
+	lookup enrollment ledger timer wait parked history \
+	program expr subject direct jump interp ready enroll resume start rekey item \
 	capture capture_match capture_cache capture_born \
 	register unregister adopt validate reconcile ddl commands handler \
-	watchdog blame seat batch executor run guard coordinator launcher automation
+	watchdog blame seat batch executor run guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 
 DATA_built = sql/automation--$(EXTVERSION).sql
@@ -25,18 +25,20 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 include $(PGXS)
 
-sql/automation--$(EXTVERSION).sql: sql/automation.sql
-	cp $< $@
+sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/operations.sql sql/health.sql sql/rights.sql
+	cat $^ > $@
 
 $(OBJS): $(wildcard src/*.h)
 
 # What people type.  Each installs what is missing and starts servers of its own.
-.PHONY: demo test test-all bench
+.PHONY: demo test test-all test-sanitize bench
 demo:
 	@demo/run
 test:
 	@test/run
 test-all:
 	@test/run-all
+test-sanitize:
+	@test/sanitize
 bench:
 	@bench/run

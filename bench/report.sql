@@ -1,83 +1,53 @@
--- The figures of bench/run; psql variables: rows, enrollments.
+-- What the figures' reports share; psql reads it first, with all results in the
+-- table "result". Each report prints its table and adds its lines to "verdict".
 
--- A variant, and how it compares with another one of the same round.
+CREATE TEMP TABLE result (
+	figure text NOT NULL,
+	variant text NOT NULL,
+	round integer NOT NULL,
+	value double precision NOT NULL,
+	cpu double precision
+);
+\copy result FROM pstdin
+
+-- The lines of the first table: what was found, what is asked for
+CREATE TEMP TABLE verdict (
+	position serial,
+	what text NOT NULL,
+	found text NOT NULL,
+	bar text NOT NULL,
+	met boolean
+);
+
+-- A variant, and how it compares with another one of the same round
 CREATE TEMP VIEW median AS
-	SELECT figure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value
+	SELECT figure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY cpu) AS cpu
 	FROM result WHERE round > 0 GROUP BY figure, variant;
 CREATE TEMP VIEW ratio AS
 	SELECT figure, r.variant, f.variant AS floor,
-		round(percentile_cont(0.5) WITHIN GROUP (ORDER BY r.value / f.value)::numeric, 2) AS median,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY r.value / f.value) AS value,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY r.cpu / nullif(f.cpu, 0)) AS cpu,
 		round(min(r.value / f.value)::numeric, 2) || ' .. ' || round(max(r.value / f.value)::numeric, 2) AS range,
-		percentile_cont(0.5) WITHIN GROUP (ORDER BY r.value - f.value) AS more
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY r.value - f.value) AS more,
+		percentile_cont(0.5) WITHIN GROUP (ORDER BY r.cpu - f.cpu) AS more_cpu
 	FROM result r JOIN result f USING (figure, round)
 	WHERE round > 0 GROUP BY figure, r.variant, f.variant;
 
-SELECT count(*) FILTER (WHERE figure = 'unchanged') > 0 AS bulk,
-	count(*) FILTER (WHERE figure = 'single') > 0 AS single,
-	count(*) FILTER (WHERE figure = 'steps') > 0 AS steps,
-	count(*) FILTER (WHERE figure = 'latency') > 0 AS latency
-FROM result \gset
+-- A number as it stands in a table
+CREATE FUNCTION pg_temp.shown(x float8, digits integer DEFAULT 2) RETURNS text LANGUAGE sql AS
+	$$SELECT trim(to_char(x, CASE digits WHEN 0 THEN 'FM999,999,990' ELSE 'FM999,999,990.' || repeat('0', digits) END))$$;
+
+-- A single number among the results
+CREATE FUNCTION pg_temp.noted(figure text, variant text) RETURNS float8 LANGUAGE sql AS
+	$$SELECT value FROM result r WHERE r.figure = $1 AND r.variant = $2 AND round = 1$$;
+
+CREATE TEMP VIEW quantile AS
+	SELECT figure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS p50,
+		percentile_cont(0.99) WITHIN GROUP (ORDER BY value) AS p99
+	FROM result GROUP BY figure, variant;
 
 CREATE TEMP VIEW labels (variant, position, label) AS VALUES
-	('none', 1, 'nothing'), ('noop', 2, 'no-op C trigger'), ('w1', 3, '1 workflow'),
-	('w100', 4, '100 workflows'), ('w1000', 5, '1,000 workflows');
-
-\if :bulk
-\echo
-\echo 'Capture, one UPDATE of all rows'
-\echo
-SELECT f.label AS "watched column", l.label AS "watched by",
-	round((m.value / :rows * 1e6)::numeric, 2) AS "us/row",
-	none.median AS "x nothing", none.range, noop.median AS "x no-op", noop.range,
-	round((noop.more / :rows * 1e6)::numeric, 2) AS "us/row over no-op"
-FROM (VALUES ('unchanged', 1, 'not changed'), ('changed', 2, 'changed, no match'), ('matched', 3, 'changed, each row matches'))
-		AS f (figure, position, label)
-	JOIN median m USING (figure)
-	JOIN labels l USING (variant)
-	JOIN ratio none ON (none.figure, none.variant, none.floor) = (m.figure, m.variant, 'none')
-	JOIN ratio noop ON (noop.figure, noop.variant, noop.floor) = (m.figure, m.variant, 'noop')
-ORDER BY f.position, l.position;
-\endif
-
-\if :single
-\echo
-\echo 'Capture, single-row UPDATEs (pgbench, one client, synchronous_commit = off)'
-\echo
-SELECT f.label AS "watched column", l.label AS "watched by", round(m.value) AS "transactions/s",
-	none.median AS "x nothing", none.range
-FROM (VALUES ('single', 1, 'not changed'), ('single changed', 2, 'changed, no match')) AS f (figure, position, label)
-	JOIN median m USING (figure)
-	JOIN labels l USING (variant)
-	JOIN ratio none ON (none.figure, none.variant, none.floor) = (m.figure, m.variant, 'none')
-ORDER BY f.position, l.position;
-\endif
-
-\if :steps
-\echo
-\echo 'Steps: UPDATE of the own row, IF, INSERT; all enrollments started by one UPDATE, which is included'
-\echo
-SELECT l.label AS "by", round(m.value::numeric, 3) AS "seconds", round(3 * :enrollments / m.value) AS "steps/s",
-	floor.median AS "x loop", floor.range
-FROM (VALUES ('loop', 1, 'plpgsql loop, one transaction'), ('engine', 2, 'workflow, executor')) AS l (variant, position, label)
-	JOIN median m ON m.figure = 'steps' AND m.variant = l.variant
-	JOIN ratio floor ON (floor.figure, floor.variant, floor.floor) = ('steps', l.variant, 'loop')
-ORDER BY l.position;
-\endif
-
-\if :latency
-\echo
-\echo 'Latency: commit of a row to commit of the first action'
-\echo
-WITH quantile AS (
-	SELECT variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS p50,
-		percentile_cont(0.99) WITHIN GROUP (ORDER BY value) AS p99
-	FROM result WHERE figure = 'latency' GROUP BY variant
-)
-SELECT l.label AS "what", round((q.p50 * 1e6)::numeric) AS "p50 us", round((q.p99 * 1e6)::numeric) AS "p99 us",
-	round((q.p50 / floor.p50)::numeric, 2) AS "p50 x commit", round((q.p99 / floor.p99)::numeric, 2) AS "p99 x commit"
-FROM (VALUES ('commit', 1, 'durable commit of one row'), ('action', 2, 'commit to commit of the action'))
-		AS l (variant, position, label)
-	JOIN quantile q USING (variant)
-	JOIN quantile floor ON floor.variant = 'commit'
-ORDER BY l.position;
-\endif
+	('none', 1, 'nothing'), ('noop', 2, 'no-op C trigger'), ('w1', 3, '1 workflow'), ('w10', 4, '10 workflows'),
+	('w100', 5, '100 workflows'), ('w1000', 6, '1,000 workflows'), ('image', 7, '1 workflow, columns in the event'),
+	('when1', 8, '1 native trigger with WHEN'), ('when10', 9, '10 native triggers'), ('when100', 10, '100 native triggers');

@@ -134,7 +134,8 @@ server_remove()
 }
 
 # server_start DIR [CONFIGURATION]: a new server with its data, log and socket in
-# DIR; superuser postgres, who needs no password
+# DIR; superuser postgres, who needs no password. The file TEMP_CONFIG of the
+# environment is configuration too, as it is to the TAP tests' servers.
 server_start()
 {
 	local dir=$1 conf=${2:-} real
@@ -151,6 +152,7 @@ server_start()
 			echo "fsync = off"
 			echo "max_worker_processes = 24"
 			echo "max_prepared_transactions = 10"
+			cat "${TEMP_CONFIG:-/dev/null}"
 			echo "$conf"
 		} >> "$real/data/postgresql.conf"
 		as_server "$PG_BIN/pg_ctl" -s -D "$real/data" -l "$real/server.log" -w start

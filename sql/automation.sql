@@ -88,6 +88,7 @@ CREATE TABLE automation.event_0 (
     xact     xid8 NOT NULL,              -- top-level transaction in this cluster
     at       timestamptz NOT NULL,       -- engine time of the append
     kind     "char" NOT NULL,            -- I U D change, E entry, H by hand, W wake, C command
+    head     boolean NOT NULL DEFAULT true,  -- has an index entry; see src/event_head.c
     owner    int NOT NULL,
     source   int,
     key      text,                       -- primary key of the row, whole
@@ -102,7 +103,7 @@ CREATE TABLE automation.event_0 (
     origin   xid8                        -- of a restored one: its transaction before; else NULL
 ) WITH (fillfactor = 100, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE automation.event_0 REPLICA IDENTITY FULL;
-CREATE INDEX event_0_xact_idx ON automation.event_0 (xact);
+CREATE INDEX event_0_xact_idx ON automation.event_0 (xact) WHERE head;
 CREATE TABLE automation.event_1 (LIKE automation.event_0 INCLUDING ALL)
     WITH (fillfactor = 100, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE automation.event_1 REPLICA IDENTITY FULL;
@@ -136,9 +137,9 @@ CREATE TABLE automation.enrollment (
     wake_at     timestamptz,             -- of its timer
     cause       bigint[],
     attempt     int NOT NULL,
-    error       jsonb,                   -- sqlstate, message, detail, context, line
-    UNIQUE (workflow, entry_key)
+    error       jsonb                    -- sqlstate, message, detail, context, line
 ) WITH (fillfactor = 90);
+CREATE INDEX enrollment_workflow ON automation.enrollment (workflow);
 CREATE INDEX enrollment_subject ON automation.enrollment (source, key);
 
 -- Row arguments after the first: who is concerned by a change of that row.
@@ -180,6 +181,7 @@ CREATE TABLE automation.ledger (
     reason        text,                  -- of the last non-entry
     caused        int NOT NULL,          -- entries by events of other workflows since caused_since
     caused_since  timestamptz,
+    enrollment    bigint,                -- the last one that entered; inside as long as it has a row
     PRIMARY KEY (workflow, entry_key)
 ) WITH (fillfactor = 80);
 
@@ -782,99 +784,4 @@ COMMENT ON COLUMN automation.journal.owner IS 'role the workflow runs as';
 COMMENT ON COLUMN automation.journal.position IS 'ORDER BY at, position is the order in which it was written';
 COMMENT ON COLUMN automation.journal.detail IS 'more about it, such as the parts of an error';
 
-CREATE VIEW automation.stat WITH (security_barrier) AS
-SELECT o.role AS owner,
-       coalesce(l.events, 0) AS events,
-       l.oldest_event,
-       coalesce(e.waiting, 0) AS waiting,
-       coalesce(e.retrying, 0) AS retrying,
-       coalesce(e.held, 0) AS held,
-       coalesce(e.failed, 0) AS failed,
-       (SELECT pg_catalog.count(*) FROM automation.timer t WHERE t.owner = o.id AND t.at <= automation.now()) AS overdue,
-       (SELECT pg_catalog.min(t.at) FROM automation.timer t WHERE t.owner = o.id) AS next_timer,
-       coalesce(k.parked, 0) AS parked,
-       k.next_parked
-FROM automation.owner o
-     LEFT JOIN (SELECT s.owner, pg_catalog.count(*) AS events, pg_catalog.min(s.at) AS oldest_event
-                FROM (SELECT owner, at FROM automation.event_0 UNION ALL SELECT owner, at FROM automation.event_1 UNION ALL
-                      SELECT owner, at FROM automation.event_2 UNION ALL SELECT owner, at FROM automation.event_3) s
-                GROUP BY s.owner) l ON l.owner = o.id
-     LEFT JOIN (SELECT s.owner,
-                       pg_catalog.count(*) FILTER (WHERE s.state = 'waiting') AS waiting,
-                       pg_catalog.count(*) FILTER (WHERE s.state = 'retrying') AS retrying,
-                       pg_catalog.count(*) FILTER (WHERE s.state = 'held') AS held,
-                       pg_catalog.count(*) FILTER (WHERE s.state = 'failed') AS failed
-                FROM automation.enrollment s GROUP BY s.owner) e ON e.owner = o.id
-     LEFT JOIN (SELECT s.owner, pg_catalog.count(*) AS parked, pg_catalog.min(s.retry_at) AS next_parked
-                FROM automation.parked s GROUP BY s.owner) k ON k.owner = o.id
-WHERE pg_catalog.pg_has_role(o.role, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE')
-      OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
-
-COMMENT ON VIEW automation.stat IS 'The engine in numbers, per owner';
-COMMENT ON COLUMN automation.stat.owner IS 'role whose workflows are counted';
-COMMENT ON COLUMN automation.stat.events IS 'committed changes not dealt with yet';
-COMMENT ON COLUMN automation.stat.oldest_event IS 'time of the oldest of them: if it grows old, no executor is at work';
-COMMENT ON COLUMN automation.stat.waiting IS 'enrollments that wait';
-COMMENT ON COLUMN automation.stat.retrying IS 'enrollments that will be tried again after an error';
-COMMENT ON COLUMN automation.stat.held IS 'enrollments held until a command';
-COMMENT ON COLUMN automation.stat.failed IS 'enrollments without attempts left';
-COMMENT ON COLUMN automation.stat.overdue IS 'timers that are due and have not fired yet';
-COMMENT ON COLUMN automation.stat.next_timer IS 'time of the earliest timer';
-COMMENT ON COLUMN automation.stat.parked IS 'events put aside: a lock, an error, or their workflow is held';
-COMMENT ON COLUMN automation.stat.next_parked IS 'when the first of them is tried again';
-
-GRANT SELECT ON automation.workflows, automation.enrollments, automation.journal, automation.stat TO PUBLIC;
-
--- Who may do what.  PUBLIC gets what harms nobody: functions that look at
--- their caller, and the trigger function, which a restoring owner needs.
-
-REVOKE ALL ON ALL ROUTINES IN SCHEMA automation FROM PUBLIC;
-REVOKE ALL ON SCHEMA automation FROM PUBLIC;
-REVOKE ALL ON LANGUAGE workflow FROM PUBLIC;
-
-GRANT USAGE ON SCHEMA automation TO PUBLIC;
-
--- does nothing on a table that no workflow watches
-GRANT EXECUTE ON FUNCTION automation.capture() TO PUBLIC;
-
--- only the caller's own workflows
-GRANT EXECUTE ON PROCEDURE automation.run() TO PUBLIC;
-
--- each checks whose workflow or call it is
-GRANT EXECUTE ON FUNCTION automation.pause(text, boolean) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.resume(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.unenroll(text, anyelement) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.unenroll(bigint) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.unenroll_others(anyelement) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.retry(bigint) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.retry(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.accept_versions(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.finished(bigint) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;
-
--- say nothing about anybody; the views call the first and the last as their reader
-GRANT EXECUTE ON FUNCTION automation.now() TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.entered_at() TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.statement_at(text, int) TO PUBLIC;
-
--- From here on DDL is watched.  ALWAYS: also where session_replication_role
--- says replica.  CREATE TRIGGER is in the list because pg_restore ends with the
--- tables' triggers.
-
-CREATE EVENT TRIGGER automation_ddl ON ddl_command_end
-    WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER TABLE', 'ALTER VIEW',
-                 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'ALTER DOMAIN',
-                 'ALTER SCHEMA', 'CREATE TRIGGER', 'CREATE EXTENSION', 'ALTER EXTENSION')
-    EXECUTE FUNCTION automation.ddl_end();
-COMMENT ON EVENT TRIGGER automation_ddl IS 'Registers workflows and keeps the registry in line with DDL';
-ALTER EVENT TRIGGER automation_ddl ENABLE ALWAYS;
-
-CREATE EVENT TRIGGER automation_drop ON sql_drop
-    WHEN TAG IN ('DROP FUNCTION', 'DROP ROUTINE', 'DROP TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW',
-                 'DROP FOREIGN TABLE', 'DROP TYPE', 'DROP DOMAIN', 'DROP SCHEMA', 'DROP EXTENSION',
-                 'DROP OWNED', 'ALTER TABLE')
-    EXECUTE FUNCTION automation.sql_drop();
-COMMENT ON EVENT TRIGGER automation_drop IS 'Forgets workflows and tables that were dropped';
-ALTER EVENT TRIGGER automation_drop ENABLE ALWAYS;
-
-SELECT automation.announce();
+GRANT SELECT ON automation.workflows, automation.enrollments, automation.journal TO PUBLIC;

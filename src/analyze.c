@@ -29,12 +29,12 @@
 
 #include "analyze_internal.h"
 #include "compat.h"
+#include "parser.h"
 
 /* A fragment being analysed; lives on the stack of one call. */
 typedef struct Analysis
 {
 	const Scope *scope;
-	Fragment	fragment;
 	const char *construct;				/* for messages */
 	char	   *text;
 	ParseState *pstate;
@@ -50,13 +50,12 @@ static void
 begin_analysis(Analysis *a, const Scope *scope, Fragment f, Fragment blank_out, const char *construct)
 {
 	a->scope = scope;
-	a->fragment = f;
 	a->construct = construct ? construct : (scope->construct ? scope->construct : "expression");
 	a->text = wf_fragment_text(scope->body, f, blank_out);
 	a->pstate = make_parsestate(NULL);
 	a->pstate->p_sourcetext = a->text;
 	wf_names_setup(a->pstate, scope);
-	wf_fragment_context_enter(&a->context, a->text, scope->body);
+	wf_fragment_context_enter(&a->context, a->text, scope->body, f.start);
 }
 
 static void
@@ -66,11 +65,11 @@ end_analysis(Analysis *a)
 	free_parsestate(a->pstate);
 }
 
-/* ereport auxiliary: a place in the fragment; -1 = its start. */
+/* ereport auxiliary: a byte offset in the fragment; -1 = its start. */
 static int
 place(Analysis *a, int location)
 {
-	return parser_errposition(a->pstate, location >= 0 ? location : a->fragment.start);
+	return parser_errposition(a->pstate, Max(location, 0));
 }
 
 static int
@@ -168,11 +167,11 @@ static int
 alias_location(Analysis *a, const char *alias)
 {
 	int			length = strlen(alias);
-	int			start = a->fragment.end - length;
+	int			start = (int) strlen(a->text) - length;
 
-	if (start > a->fragment.start && pg_strncasecmp(a->text + start, alias, length) == 0)
+	if (start > 0 && pg_strncasecmp(a->text + start, alias, length) == 0)
 		return start;
-	return a->fragment.start;
+	return 0;
 }
 
 static void
@@ -433,12 +432,12 @@ wf_analyze_value(const Scope *scope, Fragment f, const char *construct, Oid targ
 static bool
 take_percent(Analysis *a, const char *word)
 {
-	int			start = a->fragment.end - strlen(word);
+	int			start = (int) strlen(a->text) - (int) strlen(word);
 	int			percent = start - 1;
 
-	if (start <= a->fragment.start || pg_strncasecmp(a->text + start, word, strlen(word)) != 0)
+	if (start <= 0 || pg_strncasecmp(a->text + start, word, strlen(word)) != 0)
 		return false;
-	while (percent > a->fragment.start && scanner_isspace(a->text[percent]))
+	while (percent > 0 && scanner_isspace(a->text[percent]))
 		percent--;
 	if (a->text[percent] != '%')
 		return false;
@@ -549,7 +548,8 @@ resolve_type(Analysis *a, Variable *var)
 				 place(a, name->location)));
 }
 
-/* A variable's name clashes with no argument, no other variable and no word. */
+/* A variable's name clashes with no argument and no word; of other variables the
+ * parser has seen to that. */
 static void
 check_variable_name(Analysis *a, const Signature *sig, const Variable *vars, int n)
 {
@@ -561,19 +561,13 @@ check_variable_name(Analysis *a, const Signature *sig, const Variable *vars, int
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("a variable can't be named \"%s\"", name),
 				 errdetail("The word has a meaning of its own in a workflow."),
-				 place(a, vars[n].location)));
+				 wf_errposition(a->scope->body, vars[n].location)));
 	for (i = 0; i < sig->nargs; i++)
 		if (strcmp(name, sig->args[i].name) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("\"%s\" is an argument already", name),
-					 place(a, vars[n].location)));
-	for (i = 0; i < n; i++)
-		if (strcmp(name, vars[i].name) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("variable \"%s\" is declared twice", name),
-					 place(a, vars[n].location)));
+					 wf_errposition(a->scope->body, vars[n].location)));
 }
 
 /* Variables of DECLARE, in order; array in the current context. */
@@ -608,7 +602,7 @@ wf_analyze_declarations(const Workflow *wf, const char *body, const Signature *s
 static RangeVar *
 parse_table_name(Analysis *a)
 {
-	char	   *text = pnstrdup(a->text + a->fragment.start, a->fragment.end - a->fragment.start);
+	char	   *text = pstrdup(a->text);
 	List	   *parts;
 	List	   *names = NIL;
 	ListCell   *lc;
@@ -658,7 +652,7 @@ wf_analyze_table(const char *body, Fragment f)
 
 	begin_analysis(&a, &scope, f, absent, NULL);
 	name = parse_table_name(&a);
-	setup_parser_errposition_callback(&callback, a.pstate, f.start);
+	setup_parser_errposition_callback(&callback, a.pstate, 0);
 	relation = RangeVarGetRelid(name, AccessShareLock, false);
 	cancel_parser_errposition_callback(&callback);
 	check_table(&a, relation, name);

@@ -61,11 +61,11 @@ extern void wf_analyze_init(void);
 /* ParserSetupHook for SPI_prepare_extended / plan cache: arg is a Scope *. */
 extern void wf_analyze_setup(ParseState *pstate, void *scope);
 
-/* Copy of body in which everything but the fragment is blank (newlines kept);
- * blank_out (may be absent) is blanked too: an INTO clause. */
+/* Text of a fragment; blank_out (may be absent) is blanked: an INTO clause. */
 extern char *wf_fragment_text(const char *body, Fragment f, Fragment blank_out);
 
-/* Analysed query of a fragment; exactly one statement; ERROR with position. */
+/* Analysed query of a fragment; exactly one statement; ERROR with position.
+ * Locations in it and in all that follow count from the fragment's start. */
 extern Query *wf_analyze(const Scope *scope, Fragment f, FragmentKind kind, Fragment blank_out);
 
 /* Expression fragments, coerced; the result is "SELECT <expr>" with one
@@ -99,7 +99,7 @@ typedef struct Dependencies
 	bool		finished;				/* calls automation.finished() */
 	bool		volatile_function;		/* a function that is neither immutable nor core-stable nor the above */
 	char	   *volatile_name;
-	int			volatile_location;
+	int			volatile_location;		/* these count from the fragment's start, too; -1: unknown */
 	int			sublink_location;
 } Dependencies;
 

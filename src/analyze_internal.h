@@ -7,16 +7,18 @@
 #include "analyze.h"
 
 /*
- * Error context of one blanked fragment: turns a position in its text into
- * one in the body.  The texts must outlive it.
+ * Error context of one fragment: turns a position in its text into one in the
+ * body; one without a position has the fragment's start.  The texts must
+ * outlive it.
  */
 typedef struct FragmentContext
 {
 	ErrorContextCallback callback;
 	const char *text;
 	const char *body;
+	int			start;				/* of the text in the body, bytes */
 } FragmentContext;
-extern void wf_fragment_context_enter(FragmentContext *context, const char *text, const char *body);
+extern void wf_fragment_context_enter(FragmentContext *context, const char *text, const char *body, int start);
 extern void wf_fragment_context_leave(FragmentContext *context);
 
 /* Sets parser hooks only (analyze_names.c); true if they are ours. */

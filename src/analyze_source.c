@@ -2,11 +2,11 @@
  * analyze_source.c -- positions of errors: from a fragment to the body, from
  * the body to the CREATE FUNCTION statement that holds it.
  *
- * A fragment is analysed in a copy of the body in which everything else is
- * blank, byte by byte: byte positions in parse trees are those of the body.
- * Positions in messages count characters, so they are converted where the
- * blanked part holds multibyte characters.  The callbacks raise no errors and
- * keep nothing; the contexts live on their callers' stacks.
+ * A fragment is analysed as a text of its own, in which a part may be blank:
+ * byte positions in its parse tree count from its start.  (A body can have ten
+ * thousand fragments, so nothing here may cost as much as the body is long,
+ * except for an error.)  Positions in messages count characters.  The callbacks
+ * raise no errors and keep nothing; the contexts live on their callers' stacks.
  */
 #include "postgres.h"
 
@@ -16,30 +16,20 @@
 
 #include "analyze_internal.h"
 #include "compat.h"
+#include "parser.h"
 
-/* Overwrites [start, end) with blanks; line ends stay. */
-static void
-blank(char *text, int start, int end)
-{
-	int			i;
-
-	for (i = start; i < end; i++)
-		if (text[i] != '\n' && text[i] != '\r')
-			text[i] = ' ';
-}
-
-/* Copy of body in which all but the fragment is blank; in the current context. */
+/* Text of a fragment; blank_out (may be absent) is blank in it.  In the current context. */
 char *
 wf_fragment_text(const char *body, Fragment f, Fragment blank_out)
 {
-	char	   *text = pstrdup(body);
-	int			length = strlen(text);
+	char	   *text = pnstrdup(body + f.start, f.end - f.start);
+	int			start = Max(blank_out.start, f.start);
+	int			end = Min(blank_out.end, f.end);
 
-	Assert(f.start >= 0 && f.start <= f.end && f.end <= length);
-	blank(text, 0, f.start);
-	blank(text, f.end, length);
-	if (!FRAGMENT_ABSENT(blank_out))
-		blank(text, Max(blank_out.start, f.start), Min(blank_out.end, f.end));
+	Assert(f.start >= 0 && f.start <= f.end);
+	for (int i = start; i < end && !FRAGMENT_ABSENT(blank_out); i++)
+		if (body[i] != '\n' && body[i] != '\r')
+			text[i - f.start] = ' ';
 	return text;
 }
 
@@ -54,32 +44,31 @@ byte_offset(const char *text, int position)
 	return p - text;
 }
 
-/* Reports a character position of text as one of body. */
-static void
-report_in_body(const char *text, const char *body, int position)
-{
-	internalerrposition(pg_mbstrlen_with_len(body, byte_offset(text, position)) + 1);
-	internalerrquery(body);
-}
-
+/* An error without a place of its own, of the core or of a function that is
+ * called, has the fragment's. */
 static void
 fragment_callback(void *arg)
 {
 	FragmentContext *context = arg;
 	int			position = geterrposition();
+	int			start = context->start;
 
-	if (position <= 0)
+	if (position <= 0 && getinternalerrposition() > 0)
 		return;
 	errposition(0);
-	report_in_body(context->text, context->body, position);
+	if (position > 0)
+		start += byte_offset(context->text, position);
+	wf_errposition(context->body, start);
 }
 
-/* Positions of the parser and its kin are moved into body from here on. */
+/* Positions of the parser and its kin are moved into body from here on; text is
+ * what begins at start there. */
 void
-wf_fragment_context_enter(FragmentContext *context, const char *text, const char *body)
+wf_fragment_context_enter(FragmentContext *context, const char *text, const char *body, int start)
 {
 	context->text = text;
 	context->body = body;
+	context->start = start;
 	context->callback.callback = fragment_callback;
 	context->callback.arg = context;
 	context->callback.previous = error_context_stack;
@@ -92,38 +81,23 @@ wf_fragment_context_leave(FragmentContext *context)
 	error_context_stack = context->callback.previous;
 }
 
-/* Is the text the body, or the body with blanks in it? */
-static bool
-is_blanked_copy(const char *text, const char *body)
-{
-	while (*text && (*text == *body || *text == ' '))
-	{
-		text++;
-		body++;
-	}
-	return *text == '\0' && *body == '\0';
-}
-
 /*
- * Moves a position in the body, or in a blanked copy of it, into CREATE
- * FUNCTION (then true), or else shows the body as the query.  The error's query has no
- * getter, hence the copy; a position in some other function's text stays.
+ * Moves a position in the body into CREATE FUNCTION; true if it did.  The
+ * error's query has no getter, hence the copy; a position in some other
+ * function's text stays.
  */
 static bool
 transpose(const char *body)
 {
 	MemoryContext old;
 	ErrorData  *error;
-	int			position = getinternalerrposition();
 	bool		ours;
 
-	if (position <= 0 || geterrposition() > 0)
+	if (getinternalerrposition() <= 0 || geterrposition() > 0)
 		return false;
 	old = MemoryContextSwitchTo(CurTransactionContext ? CurTransactionContext : TopMemoryContext);
 	error = CopyErrorData();
-	ours = error->internalquery && is_blanked_copy(error->internalquery, body);
-	if (ours)
-		report_in_body(error->internalquery, body, position);
+	ours = error->internalquery && strcmp(error->internalquery, body) == 0;
 	FreeErrorData(error);
 	MemoryContextSwitchTo(old);
 	return ours && function_parse_error_transpose(body) && geterrposition() > 0;

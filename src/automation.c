@@ -18,7 +18,9 @@
 #include "compat.h"
 #include "event.h"
 #include "launcher.h"
+#include "sequence.h"
 #include "settings.h"
+#include "stat.h"
 #include "store.h"
 
 PG_MODULE_MAGIC;
@@ -30,9 +32,13 @@ _PG_init(void)
 {
 	wf_settings_init();
 	wf_store_init();
+	wf_sequence_init();
 	wf_clock_init();
 	if (process_shared_preload_libraries_in_progress)
+	{
 		wf_board_init();
+		wf_stat_init();
+	}
 	wf_analyze_init();
 	wf_event_init();
 	wf_capture_init();

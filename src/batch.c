@@ -32,17 +32,21 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "activity.h"
 #include "blame.h"
 #include "capture.h"
 #include "clock.h"
 #include "compat.h"
+#include "direct.h"
 #include "engine.h"
 #include "item.h"
+#include "lookup.h"
 #include "owner.h"
 #include "ready.h"
 #include "seat.h"
 #include "settings.h"
 #include "start.h"
+#include "stat.h"
 #include "store.h"
 #include "subject.h"
 #include "wait.h"
@@ -131,22 +135,28 @@ begin_batch(Engine *engine)
 		StartTransactionCommand();
 	}
 	wf_store_batch_begin();
+	wf_lookup_batch_begin();
+	wf_direct_batch_begin();
 	MemoryContextSwitchTo(engine->item_context);
 }
 
 static void
 commit_batch(Engine *engine)
 {
+	wf_direct_batch_end();
+	wf_lookup_batch_end();
 	wf_store_batch_end();
 	if (engine->foreground)
 	{
 		ReleaseCurrentSubTransaction();
 		engine->committing = true;
+		MemoryContextSwitchTo(engine->item_context);	/* its error must outlive the transaction */
 		SPI_commit();
 		engine->committing = false;
 	}
 	else
 		CommitTransactionCommand();
+	wf_stat_committed();
 	wf_event_committed(engine->reader);
 	wf_timer_heap_committed(engine->heap);
 	MemoryContextSwitchTo(engine->context);
@@ -163,13 +173,17 @@ rollback_batch(Engine *engine)
 	else if (!engine->committing)
 	{
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(engine->item_context);
 		SPI_commit();
 	}
 	engine->committing = false;
+	wf_direct_batch_forget();
+	wf_lookup_batch_forget();
 	wf_store_batch_forget();
 	wf_config_forget();
 	wf_cause_set(0, NULL);
 	wf_run_clear();
+	wf_stat_rolled_back();
 	wf_event_rolled_back(engine->reader);
 	wf_timer_heap_rolled_back(engine->heap);
 	engine->in_item = false;
@@ -302,15 +316,20 @@ do_item(Engine *engine, const WorkItem *item)
 		if (engine->nitems > 0)
 			return false;
 		engine->alone = true;
+		wf_activity_alone();
+		wf_stat_count(STAT_ALONE);
 	}
 	CHECK_FOR_INTERRUPTS();
 	engine->item = *item;
 	engine->now = wf_clock_now();
+	wf_stat_item(engine->now);
 	engine->in_item = true;
 	wf_resume_reset();
 	wf_blame_item('a' + (char) item->key.kind, item->key.id, engine->alone);
 	options = item_options(engine);
 	set_lock_timeout();
+	wf_direct_allow(!engine->alone);
+	wf_lookup_keep(!engine->alone);
 	wf_watchdog_start(options.watchdog, options.terminate);
 	if (suspect && suspect->deaths >= BLAME_MAX_DEATHS)
 		condemn(engine, item, suspect->deaths, &options);
@@ -321,6 +340,7 @@ do_item(Engine *engine, const WorkItem *item)
 	wf_run_clear();
 	engine->in_item = false;
 	engine->nitems++;
+	wf_stat_count(STAT_ITEMS);
 	CommandCounterIncrement();
 	return true;
 }
@@ -507,7 +527,7 @@ batch_body(Engine *engine)
 		wf_timer_heap_forget(engine->heap);
 		engine->next_sweep = 0;
 	}
-	(void) wf_event_read(engine->reader);
+	wf_activity_batch(wf_event_read(engine->reader));
 	wf_timer_heap_fill(engine->heap, read_at);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	set_lock_timeout();
@@ -732,6 +752,7 @@ handle_failure(Engine *engine, ErrorData *error, Jsonb *detail, bool in_item)
 		if (engine->nitems > 1)
 		{
 			engine->limit = engine->nitems / 2;
+			wf_stat_count(STAT_BISECTIONS);
 			return;
 		}
 	}
@@ -742,6 +763,8 @@ handle_failure(Engine *engine, ErrorData *error, Jsonb *detail, bool in_item)
 		return;							/* slow: alone, with more time */
 	memset(&failure, 0, sizeof(failure));
 	failure.kind = classify(error, suspect);
+	if (failure.kind != FAILURE_ERROR)
+		wf_stat_count(STAT_CONFLICTS);
 	failure.error = detail;
 	failure.decided = wf_resume_decided(&failure.found);
 	settle_alone(engine, suspect, &failure);
@@ -773,6 +796,8 @@ catch_error(Engine *engine)
 	if (ProcDiePending)
 		PG_RE_THROW();
 	error = CopyErrorData();
+	if (wf_watchdog_fired())
+		wf_stat_count(STAT_CANCELS);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_watchdog_fired())
 		error->message = "canceling statement due to automation.step_timeout";
 	detail = error_detail(error, in_item ? wf_run_current() : NULL);
@@ -800,6 +825,7 @@ wf_batch(Engine *engine)
 	begin_batch(engine);
 	PG_TRY();
 	{
+		wf_stat_begin(engine->owner, engine->started);
 		if (!engine_is_armed())
 		{
 			commit_batch(engine);

@@ -26,6 +26,7 @@
 
 #include "blame.h"
 #include "compat.h"
+#include "stat.h"
 #include "watchdog.h"
 
 #define BLAME_FILE "automation.blame"	/* the data directory is the current one */
@@ -335,6 +336,7 @@ collect(int owner)
 		{
 			Record	   *record = record_of(owner, note->kind, note->id);
 
+			wf_stat_count(STAT_DEATHS);
 			if (record && note->alone)
 				record->deaths++;
 		}
@@ -399,26 +401,41 @@ wf_blame_clear(void)
 		my_note->kind = 0;
 }
 
-List *
-wf_blame_suspects(void)
+/* owner 0: of all owners */
+static List *
+suspects_of(int owner)
 {
 	List	   *suspects = NIL;
 
-	for (int i = 0; my_note && i < PLACES; i++)
+	for (int i = 0; i < PLACES; i++)
 	{
 		Record	   *record = &file->records[i];
 		Suspect    *one;
 
 		if (pg_atomic_read_u32(&record->taken) == 0 ||
-			!is_mine(record->database, record->owner, my_note->owner))
+			!is_mine(record->database, record->owner, owner != 0 ? owner : record->owner))
 			continue;
 		one = palloc(sizeof(Suspect));
 		one->kind = (char) record->kind;
 		one->id = record->id;
 		one->deaths = record->deaths;
+		one->owner = record->owner;
+		one->at = record->at;
 		suspects = lappend(suspects, one);
 	}
 	return suspects;
+}
+
+List *
+wf_blame_suspects(void)
+{
+	return my_note ? suspects_of(my_note->owner) : NIL;
+}
+
+List *
+wf_blame_all(void)
+{
+	return access(BLAME_FILE, R_OK | W_OK) == 0 && map_file() ? suspects_of(0) : NIL;
 }
 
 void

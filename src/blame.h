@@ -17,6 +17,8 @@ typedef struct Suspect
 	char		kind;
 	int64		id;
 	int			deaths;					/* while it ran alone */
+	int			owner;
+	int64		at;						/* last death; seconds since 1970 */
 } Suspect;
 
 #define BLAME_MAX_DEATHS 3				/* alone; then it is held */
@@ -35,6 +37,8 @@ extern void wf_blame_clear(void);
 
 /* Suspect *, of this database and the attached owner, in the current context. */
 extern List *wf_blame_suspects(void);
+/* Of every owner of this database, for whoever wants to know. */
+extern List *wf_blame_all(void);
 /* As if so many processes that ran it alone had died. */
 extern void wf_blame_accuse(char kind, int64 id, int deaths);
 /* It ran well alone, or is held. */

@@ -253,6 +253,16 @@ wf_board_wake_coordinator(void)
 	wake_coordinator_of(find_entry(MyDatabaseId));
 }
 
+void
+wf_board_wake_coordinators(void)
+{
+	for (int i = 0; board && i < BOARD_DATABASES; i++)
+	{
+		if (OidIsValid(entry_at(i)->database))
+			wake(&entry_at(i)->coordinator);
+	}
+}
+
 /* The executor of an owner, else the coordinator, which starts one. */
 void
 wf_board_wake_owner(int owner)
@@ -553,6 +563,14 @@ wf_board_coordinator_leave(void)
 	LWLockRelease(board->lock);
 	my_coordination = NULL;
 	wf_board_wake_launcher();
+}
+
+CoordinatorState
+wf_board_coordinator_state(void)
+{
+	Entry	   *entry = find_entry(MyDatabaseId);
+
+	return entry ? entry->state : COORDINATOR_NONE;
 }
 
 uint32

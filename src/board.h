@@ -17,6 +17,8 @@ extern bool wf_board_present(void);
 extern void wf_board_wake_owner(int owner);
 extern void wf_board_wake_coordinator(void);
 extern void wf_board_wake_launcher(void);
+/* Those of all databases: what owners may do has changed. */
+extern void wf_board_wake_coordinators(void);
 /* Everybody here: the clock moved, a prepared transaction was committed. */
 extern void wf_board_wake_all(void);
 /* CREATE EXTENSION committed here / asks for a coordinator. */
@@ -68,6 +70,7 @@ typedef enum
 extern bool wf_board_coordinator_enter(void);
 extern void wf_board_coordinator_verdict(CoordinatorState why);
 extern void wf_board_coordinator_leave(void);
+extern CoordinatorState wf_board_coordinator_state(void);	/* here */
 extern uint32 wf_board_coordinator_pending(void);	/* exchange with 0, full barrier */
 
 /* Launcher. */

@@ -104,8 +104,11 @@ image(CaptureTable *table, HeapTuple tuple, TupleDesc desc, bool all, const Colu
 {
 	AttrNumber *attnums;
 	int			n = 0;
+	bool		any = all;
 
-	if (tuple == NULL)
+	for (int i = 0; i < table->nwords && !any; i++)
+		any = set[i] != 0;
+	if (tuple == NULL || !any)
 		return NULL;
 	if (all)
 		return wf_image_of_tuple(tuple, desc, true, NULL, 0);
@@ -115,7 +118,7 @@ image(CaptureTable *table, HeapTuple tuple, TupleDesc desc, bool all, const Colu
 		if (COLUMN_IN(set, i + 1))
 			attnums[n++] = i + 1;
 	}
-	return n > 0 ? wf_image_of_tuple(tuple, desc, false, attnums, n) : NULL;
+	return wf_image_of_tuple(tuple, desc, false, attnums, n);
 }
 
 static void
@@ -473,9 +476,13 @@ wf_capture(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
+/* At the end no snapshot is active; a long row needs one to be stored. */
 static void
 delete_pending_moves(void)
 {
+	if (moves == NULL)
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
 	while (moves != NULL)
 	{
 		Move	   *move = moves;
@@ -484,6 +491,7 @@ delete_pending_moves(void)
 		delete_move(move);
 		free_move(move);
 	}
+	PopActiveSnapshot();
 }
 
 static void

@@ -40,6 +40,7 @@
 
 static HTAB *tables = NULL;
 static uint64 epoch = 1;				/* + 1 when everything may be stale */
+static CaptureTable *last = NULL;		/* found last; an entry's memory is never given back */
 
 /* A rule with what it was made of, while loading. */
 typedef struct Binding
@@ -76,6 +77,29 @@ collation_is_plain(Oid collation)
 	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
 }
 
+/* Of the types most used: are two values equal exactly if their bytes are?  Of
+ * oid it isn't so: a Datum of a row and one of an input function may differ. */
+static bool
+bytes_decide(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+		case CHAROID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case TEXTOID:
+		case VARCHAROID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* Finds the functions of the type's default operator classes. */
 static void
 look_up_column(CaptureTable *table, CaptureColumn *column)
@@ -94,6 +118,7 @@ look_up_column(CaptureTable *table, CaptureColumn *column)
 	column->compare_ok = core_function(type->cmp_proc, &column->compare, table->context);
 	column->hash_ok = column->equal_ok &&
 		core_function(type->hash_proc, &column->hash, table->context);
+	column->plain = column->hash_ok && bytes_decide(column->type);
 }
 
 static AttrNumber
@@ -726,7 +751,9 @@ wf_capture_table(Relation rel)
 	CaptureTable *table;
 	bool		found;
 
-	table = hash_search(tables, &relid, HASH_FIND, NULL);
+	if (last != NULL && last->relid == relid && is_current(last))
+		return last;
+	last = table = hash_search(tables, &relid, HASH_FIND, NULL);
 	if (table != NULL && is_current(table))
 		return table;
 	sweep();

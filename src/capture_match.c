@@ -27,11 +27,37 @@
  * ----------------------------------------------------------------
  */
 
+/* Bytes of a value of a plain column; 0: stored in a way that needs work. */
+static Size
+plain_bytes(CaptureColumn *column, Datum *value, const void **bytes)
+{
+	struct varlena *data;
+
+	*bytes = value;
+	if (column->byval)
+		return sizeof(Datum);
+	data = (struct varlena *) DatumGetPointer(*value);
+	if (VARATT_IS_EXTENDED(data) && !VARATT_IS_SHORT(data))
+		return 0;
+	*bytes = VARDATA_ANY(data);
+	return VARSIZE_ANY_EXHDR(data);
+}
+
 bool
 wf_capture_equal(CaptureTable *table, AttrNumber attnum, Datum a, Datum b)
 {
 	CaptureColumn *column = &table->columns[attnum - 1];
 
+	if (column->plain)
+	{
+		const void *left;
+		const void *right;
+		Size		size = plain_bytes(column, &a, &left);
+		Size		other = plain_bytes(column, &b, &right);
+
+		if (size > 0 && other > 0)
+			return size == other && memcmp(left, right, size) == 0;
+	}
 	return DatumGetBool(FunctionCall2Coll(&column->equal, column->collation, a, b));
 }
 
@@ -43,13 +69,36 @@ compare(CaptureTable *table, AttrNumber attnum, Datum a, Datum b)
 	return DatumGetInt32(FunctionCall2Coll(&column->compare, column->collation, a, b));
 }
 
+/* Hash of a value's bytes. */
+static uint64
+value_print(CaptureColumn *column, Datum value)
+{
+	uint64		hash;
+	struct varlena *bytes;
+
+	if (column->byval)
+		return hash_bytes_extended((unsigned char *) &value, sizeof(Datum), 0);
+	if (column->len != -1)
+		return hash_bytes_extended((unsigned char *) DatumGetPointer(value),
+								   column->len > 0 ? column->len : strlen(DatumGetCString(value)), 0);
+	bytes = PG_DETOAST_DATUM_PACKED(value);
+	hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), 0);
+	if ((Pointer) bytes != DatumGetPointer(value))
+		pfree(bytes);
+	return hash;
+}
+
 uint32
 wf_capture_hash(CaptureTable *table, AttrNumber attnum, Datum value, bool isnull)
 {
 	CaptureColumn *column = &table->columns[attnum - 1];
-	uint32		hash = isnull ? 0 : DatumGetUInt32(FunctionCall1Coll(&column->hash, column->collation, value));
+	uint32		hash = 0;
 
-	return hash_combine(hash, murmurhash32(attnum));
+	if (!isnull && column->plain)
+		hash = (uint32) value_print(column, value);
+	else if (!isnull)
+		hash = DatumGetUInt32(FunctionCall1Coll(&column->hash, column->collation, value));
+	return hash ^ (uint32) attnum * 0x9e3779b1;
 }
 
 static bool
@@ -133,24 +182,6 @@ side_holds(CaptureTable *table, CaptureRule *rule, bool on_old, bool ends, Tuple
 			return false;
 	}
 	return true;
-}
-
-static uint64
-value_print(CaptureColumn *column, Datum value)
-{
-	uint64		hash;
-	struct varlena *bytes;
-
-	if (column->byval)
-		return hash_bytes_extended((unsigned char *) &value, sizeof(Datum), 0);
-	if (column->len != -1)
-		return hash_bytes_extended((unsigned char *) DatumGetPointer(value),
-								   column->len > 0 ? column->len : strlen(DatumGetCString(value)), 0);
-	bytes = PG_DETOAST_DATUM_PACKED(value);
-	hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), 0);
-	if ((Pointer) bytes != DatumGetPointer(value))
-		pfree(bytes);
-	return hash;
 }
 
 /* Fingerprint of a rule's UPDATE OF columns in a row; never 0, which stands

@@ -63,6 +63,7 @@ typedef struct CaptureColumn
 	bool		equal_ok;
 	bool		compare_ok;
 	bool		hash_ok;
+	bool		plain;					/* equal values have equal bytes */
 	bool		byval;
 	int16		len;
 	Oid			type;

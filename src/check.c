@@ -10,8 +10,8 @@
  * analysis takes.
  *
  * The result lives in the caller's memory context.  A body has up to 10,000
- * statements and each is analysed in a copy of the body, so the work itself
- * is done in a context that is reset after every clause and statement.
+ * statements, so the work itself is done in a context that is reset after
+ * every clause and statement.
  */
 #include "postgres.h"
 #include "compat.h"

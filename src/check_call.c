@@ -80,7 +80,7 @@ target_location(const TargetEntry *target, Fragment f)
 {
 	int			location = exprLocation((Node *) target->expr);
 
-	return location >= 0 ? location : f.start;
+	return f.start + Max(location, 0);
 }
 
 /*

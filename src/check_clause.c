@@ -50,7 +50,7 @@ check_after(Check *ck, Clause *clause)
 	if (!FRAGMENT_ABSENT(change->when))
 	{
 		query = wf_analyze_condition(&scope, change->when, "WHEN");
-		wf_check_rule_when(ck, rule, &conditions, query, &scope);
+		wf_check_rule_when(ck, rule, &conditions, query, &scope, change->when);
 	}
 	if (FRAGMENT_ABSENT(clause->query))
 		wf_check_call_after(ck, change, relation);

@@ -21,6 +21,7 @@
 #include "access/transam.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
+#include "analyze_internal.h"
 #include "check_internal.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -492,18 +493,22 @@ add_reads(Check *ck, CheckedRule *rule, Query *query, const Scope *scope, bool k
 	}
 }
 
-/* WHEN: what the trigger can decide goes into the conditions. */
+/* WHEN: what the trigger can decide goes into the conditions.  Constants are
+ * computed for that; f is where an error of theirs is. */
 void
-wf_check_rule_when(Check *ck, CheckedRule *rule, StringInfo conditions, Query *when, const Scope *scope)
+wf_check_rule_when(Check *ck, CheckedRule *rule, StringInfo conditions, Query *when, const Scope *scope, Fragment f)
 {
+	FragmentContext context;
 	bool		residual = false;
 	ListCell   *lc;
 
+	wf_fragment_context_enter(&context, "", ck->body, f.start);
 	foreach(lc, conjuncts_of((Node *) ((TargetEntry *) linitial(when->targetList))->expr))
 	{
 		if (!decide_conjunct(lfirst(lc), conditions))
 			residual = true;
 	}
+	wf_fragment_context_leave(&context);
 	rule->residual |= residual;
 	add_reads(ck, rule, when, scope, residual);
 }
@@ -590,7 +595,7 @@ note_untied(const Check *ck, Query *query, Fragment f)
 	ereport(NOTICE,
 			(errmsg("condition can't be tied to rows: rechecked every %s", duration_text(wf_recheck_interval)),
 			 errdetail("The time goes by without a change of any row."),
-			 wf_errposition(ck->body, location >= 0 ? location : f.start)));
+			 wf_errposition(ck->body, f.start + Max(location, 0))));
 }
 
 /*
@@ -604,10 +609,10 @@ wf_check_depends(Check *ck, Query *query, const Scope *scope, Fragment f, bool c
 
 	watch_columns(ck, deps);
 	if (deps->sublink)
-		wf_check_unsupported(ck, deps->sublink_location >= 0 ? deps->sublink_location : f.start,
+		wf_check_unsupported(ck, f.start + Max(deps->sublink_location, 0),
 							 "a condition over other tables");
 	else if (deps->volatile_function)
-		wf_check_unsupported(ck, deps->volatile_location >= 0 ? deps->volatile_location : f.start,
+		wf_check_unsupported(ck, f.start + Max(deps->volatile_location, 0),
 							 "a condition over other tables");
 	else if (condition && deps->now)
 		note_untied(ck, query, f);

@@ -493,7 +493,7 @@ check_message(const Check *ck, const Statement *stmt, List *targets)
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("SEND wants automation.message, got %s", format_type_be(exprType((Node *) target->expr))),
 			 errhint("Use email(), webhook() or another function that makes a message."),
-			 wf_errposition(ck->body, location >= 0 ? location : stmt->sql.start)));
+			 wf_errposition(ck->body, stmt->sql.start + Max(location, 0))));
 }
 
 static void

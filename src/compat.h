@@ -154,6 +154,15 @@ extern int no_such_variable
 	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
 #endif
 
+/* 16: the place of a relation's files is called locator.  The caller includes utils/rel.h. */
+#if PG_VERSION_NUM >= 160000
+#define WfCompatLocator RelFileLocator
+#define wf_compat_locator(rel) ((rel)->rd_locator)
+#else
+#define WfCompatLocator RelFileNode
+#define wf_compat_locator(rel) ((rel)->rd_node)
+#endif
+
 /* 17: LockHeldByMe asks whether a stronger mode counts too. */
 #if PG_VERSION_NUM >= 170000
 #define WF_COMPAT_LOCK_HELD_EXACT , false
@@ -168,9 +177,68 @@ extern int no_such_variable
 #define WF_COMPAT_INTERVAL_NOT_FINITE(interval) false
 #endif
 
+/* 16: tells which indexes need an entry.  The caller includes access/heapam.h. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_heap_update(rel, tid, tuple) \
+	do { \
+		TU_UpdateIndexes update_indexes_; \
+		simple_heap_update((rel), (tid), (tuple), &update_indexes_); \
+	} while (0)
+#else
+#define wf_compat_heap_update(rel, tid, tuple) simple_heap_update((rel), (tid), (tuple))
+#endif
+
 /* 18: pg_noreturn, in front of the declaration, replaced pg_attribute_noreturn(). */
 #ifndef pg_noreturn
 #define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/*
+ * 16: rights of a statement's tables are listed apart from them, and only BRIN
+ * indexes may need an entry for a HOT update.  17: a matcher for search paths.
+ * 18: partitions pruned at start, virtual generated columns.
+ * The caller includes executor/executor.h, catalog/namespace.h, access/tableam.h.
+ */
+#if PG_VERSION_NUM >= 180000
+#define wf_compat_init_range_table(estate, stmt) \
+	ExecInitRangeTable((estate), (stmt)->rtable, (stmt)->permInfos, (stmt)->unprunableRelids)
+#define wf_compat_check_result_rel(result, operation) \
+	CheckValidResultRel((result), (operation), ONCONFLICT_NONE, NIL)
+#define WF_COMPAT_HAS_VIRTUAL(constraints) ((constraints)->has_generated_virtual)
+#else
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_init_range_table(estate, stmt) \
+	ExecInitRangeTable((estate), (stmt)->rtable, (stmt)->permInfos)
+#else
+#define wf_compat_init_range_table(estate, stmt) ExecInitRangeTable((estate), (stmt)->rtable)
+#endif
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_check_result_rel(result, operation) CheckValidResultRel((result), (operation), NIL)
+#else
+#define wf_compat_check_result_rel(result, operation) CheckValidResultRel((result), (operation))
+#endif
+#define WF_COMPAT_HAS_VIRTUAL(constraints) false
+#endif
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_search_path_matches(path) SearchPathMatchesCurrentEnvironment(path)
+#else
+#define wf_compat_search_path_matches(path) OverrideSearchPathMatchesCurrent(path)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_check_permissions(stmt) ExecCheckPermissions((stmt)->rtable, (stmt)->permInfos, true)
+#define wf_compat_update_indexes TU_UpdateIndexes
+#define wf_compat_insert_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL, false)
+#define wf_compat_update_index_tuples(result, slot, estate, which) \
+	((which) == TU_None ? NIL : \
+	 ExecInsertIndexTuples((result), (slot), (estate), true, false, NULL, NIL, (which) == TU_Summarizing))
+#else
+#define wf_compat_check_permissions(stmt) ExecCheckRTPerms((stmt)->rtable, true)
+#define wf_compat_update_indexes bool
+#define wf_compat_insert_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL)
+#define wf_compat_update_index_tuples(result, slot, estate, which) \
+	((which) ? ExecInsertIndexTuples((result), (slot), (estate), true, false, NULL, NIL) : NIL)
 #endif
 
 #endif

@@ -40,6 +40,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "activity.h"
 #include "board.h"
 #include "clock.h"
 #include "commands.h"
@@ -53,6 +54,7 @@
 #include "parked.h"
 #include "register.h"
 #include "settings.h"
+#include "stat.h"
 #include "store.h"
 #include "timer.h"
 
@@ -124,7 +126,6 @@ static void
 begin(void)
 {
 	in_transaction = true;
-	pgstat_report_activity(STATE_RUNNING, NULL);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -137,7 +138,7 @@ end(void)
 	CommitTransactionCommand();
 	in_transaction = false;
 	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
+	wf_activity(false, "automation: waits for owners with work");
 }
 
 static void
@@ -159,6 +160,7 @@ connect_coordinator(Oid database)
 	wf_settings_harden();
 	in_transaction = false;
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT_TEXT, PGC_SUSET, PGC_S_OVERRIDE);
+	wf_activity_name();
 	if (!wf_board_coordinator_enter())
 		proc_exit(0);
 }
@@ -184,6 +186,7 @@ stored_abi(void)
 static void
 inspect(void)
 {
+	wf_activity(true, "automation: checks the extension's tables");
 	begin();
 	if (!wf_store_present())
 	{
@@ -205,6 +208,7 @@ inspect(void)
 static void
 reconcile(void)
 {
+	wf_activity(true, "automation: brings the registry in line");
 	begin();
 	wf_reconcile(false);
 	end();
@@ -271,7 +275,7 @@ watch_handle(OwnerState *state)
 		return;
 	pfree(state->handle);
 	state->handle = NULL;
-	if (state->asked || now - state->started > SHORT_LIFE)
+	if (state->asked || now - state->started > Min(SHORT_LIFE, wf_executor_idle * INT64CONST(1000)))
 		state->failures = 0;
 	else
 		state->failures = state->sat ? 1 : state->failures + 1;
@@ -405,8 +409,8 @@ register_executor(OwnerState *state)
 	memcpy(worker.bgw_extra, &arguments, sizeof(arguments));
 	strlcpy(worker.bgw_library_name, WF_LIBRARY, sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "wf_executor_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, BGW_MAXLEN, "automation executor of %s", role ? role : "?");
-	strlcpy(worker.bgw_type, worker.bgw_name, BGW_MAXLEN);
+	snprintf(worker.bgw_type, BGW_MAXLEN, "automation executor of %s", role ? role : "?");
+	snprintf(worker.bgw_name, BGW_MAXLEN, "automation executor of owner %d in database %u", state->id, MyDatabaseId);
 	registered = RegisterDynamicBackgroundWorker(&worker, &state->handle);
 	if (role)
 		pfree(role);
@@ -424,6 +428,7 @@ start_executor(OwnerState *state)
 		state->started = now;
 		state->asked = state->sat = false;
 		no_worker_reported = false;
+		wf_stat_database(STAT_EXECUTORS);
 		return;
 	}
 	if (!no_worker_reported)
@@ -587,6 +592,7 @@ hold_extension(void)
 static void
 serve_turn(void)
 {
+	wf_activity(true, "automation: looks for owners with work");
 	if (hold_extension())
 		serve_owners();
 	else
@@ -598,12 +604,14 @@ static bool rotated;
 static void
 rotate_turn(void)
 {
+	wf_activity(true, "automation: rotates the event log");
 	rotated = hold_extension() && wf_event_rotate();
 }
 
 static void
 recycle_turn(void)
 {
+	wf_activity(true, "automation: empties the journal's next month");
 	if (hold_extension())
 		wf_history_recycle();
 }

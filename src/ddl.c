@@ -311,6 +311,8 @@ ddl_end(Command *command)
 	if (!wf_guarded("list what a command did", list_touched, command))
 		return;
 	command->names = old_names(command->trigger->parsetree);
+	if (command->trigger->tag == CMDTAG_REASSIGN_OWNED && !restore_mode())
+		(void) wf_guarded("follow changes of owner", reconcile_quietly, NULL);	/* it lists no objects */
 	foreach(cell, command->touched)
 	{
 		Touched    *touched = lfirst(cell);

@@ -22,6 +22,7 @@
 #include "history.h"
 #include "ledger.h"
 #include "resume.h"
+#include "stat.h"
 #include "subject.h"
 
 #define CAUSE_HEADER 2					/* root event, depth */
@@ -44,6 +45,7 @@ refuse(const Entry *entry, LedgerEntry *ledger, const char *reason, TimestampTz 
 	bool		news = true;
 	int			source = 0;
 
+	wf_stat_count(STAT_REFUSED);
 	if (ledger)
 	{
 		news = ledger->reason == NULL || strcmp(ledger->reason, reason) != 0;
@@ -142,11 +144,20 @@ pause_over(const Entry *entry, Run *run, const LedgerEntry *ledger)
 												   interval)) <= entry->at;
 }
 
+/* The enrollment of the entry key that is inside; NULL if nobody is. */
+static Enrollment *
+who_is_inside(const LedgerEntry *ledger)
+{
+	Enrollment *e = ledger->enrollment != 0 ? wf_enrollment_load(ledger->enrollment) : NULL;
+
+	return e && e->workflow == ledger->workflow && strcmp(e->entry_key, ledger->entry_key) == 0 ? e : NULL;
+}
+
 /* NULL = may enter; REPLACE: *replaced is the one to end first. */
 static const char *
 policy_refuses(const Entry *entry, Run *run, const LedgerEntry *ledger, Enrollment **replaced)
 {
-	Enrollment *active = wf_enrollment_by_entry(entry->program->workflow, run->e->entry_key);
+	Enrollment *active = who_is_inside(ledger);
 
 	*replaced = NULL;
 	switch (entry->program->policy)
@@ -311,9 +322,10 @@ subject_refuses(const Entry *entry, Run *run, bool paused)
 }
 
 static void
-note_entry(LedgerEntry *ledger, TimestampTz at)
+note_entry(LedgerEntry *ledger, int64 id, TimestampTz at)
 {
 	ledger->entries++;
+	ledger->enrollment = id;
 	if (ledger->first_at == 0)
 		ledger->first_at = at;
 	if (ledger->last_at < at)
@@ -369,10 +381,11 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 	}
 	if (replaced)
 		wf_end(replaced, options->now, "replaced");
-	note_entry(ledger, entry->at);
 	e->uncalled = (entry->id == 0);
 	e->id = e->uncalled ? wf_enrollment_new_id() : entry->id;
+	note_entry(ledger, e->id, entry->at);
 	extend_chain(entry, e);
+	wf_stat_count(STAT_ENTERED);
 	wf_history_write(e, options->now, "entered", NULL, NULL);
 	note_zone(run);
 	if (options->failure)
@@ -416,6 +429,7 @@ wf_persist(Run *run, Outcome outcome)
 	{
 		case OUTCOME_WAITING:
 			e->state = STATE_WAITING;
+			wf_stat_count(STAT_WAITS);
 			wf_enrollment_save(e);
 			wf_history_write(e, run->now, "waiting", NULL, NULL);
 			break;

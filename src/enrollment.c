@@ -548,21 +548,6 @@ wf_enrollment_load(int64 id)
 	return e;
 }
 
-/* Loads the enrollment of an entry key in a workflow. */
-Enrollment *
-wf_enrollment_by_entry(int workflow, const char *entry_key)
-{
-	Relation	rel = wf_store_open("enrollment", AccessShareLock);
-	ScanKeyData keys[2];
-	Enrollment *e;
-
-	ScanKeyInit(&keys[0], COL_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
-	init_text_key(&keys[1], rel, COL_ENTRY_KEY, wf_key_lookup(entry_key));
-	e = load(rel, "enrollment_workflow_entry_key_key", 2, keys);
-	table_close(rel, NoLock);
-	return e;
-}
-
 /* Appends an id unless it is in the list. */
 static List *
 add_id(List *ids, int64 id)

@@ -77,9 +77,8 @@ typedef struct RowArgument
 extern const char *wf_state_name(EnrollmentState state);
 
 extern int64 wf_enrollment_new_id(void);
-/* By id or by (workflow, entry key); NULL if there is none; current context. */
+/* By id; NULL if there is none; current context. */
 extern Enrollment *wf_enrollment_load(int64 id);
-extern Enrollment *wf_enrollment_by_entry(int workflow, const char *entry_key);
 /* Ids (int64 *) of enrollments that hold this row as any argument. */
 extern List *wf_enrollments_of_row(int source, const char *key);
 /* Inserts or updates; argument, timer and wait rows follow; epoch + 1. */

@@ -24,6 +24,7 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/xid8.h"
@@ -53,15 +54,31 @@ static SegmentCache cache;
 
 /* Segment this transaction appended to last; -1 = none. */
 static int	held = -1;
+static bool locked = false;				/* it is still locked by this transaction */
 
-/* Owners this transaction appended for. */
-static int *owners = NULL;
+/* An owner this transaction appended for. */
+typedef struct Appended
+{
+	int			owner;
+	EventHead	head;
+} Appended;
+
+static Appended *owners = NULL;			/* TopMemoryContext */
 static int	nowners = 0;
 static int	maxowners = 0;
 
 static const char *const segment_names[EVENT_SEGMENTS] = {"event_0", "event_1", "event_2", "event_3"};
 static const char *const index_names[EVENT_SEGMENTS] =
 {"event_0_xact_idx", "event_1_xact_idx", "event_2_xact_idx", "event_3_xact_idx"};
+
+/* What was put into the segments counts no longer: the next row of each owner
+ * will be a head. */
+static void
+forget_heads(void)
+{
+	for (int i = 0; i < nowners; i++)
+		owners[i].head.relid = InvalidOid;
+}
 
 /* Relcache callback: one of ours, or all, may have changed. */
 static void
@@ -71,8 +88,10 @@ forget_cache(Datum arg, Oid relid)
 
 	for (int i = 0; i < EVENT_SEGMENTS; i++)
 		ours |= relid == cache.segment[i];
-	if (ours)
-		cache.valid = false;
+	if (!ours)
+		return;
+	cache.valid = false;
+	forget_heads();
 }
 
 /*
@@ -87,7 +106,7 @@ end_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_COMMIT:
 			for (int i = 0; i < nowners; i++)
-				wf_board_wake_owner(owners[i]);
+				wf_board_wake_owner(owners[i].owner);
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
@@ -97,6 +116,17 @@ end_transaction(XactEvent event, void *arg)
 	}
 	nowners = 0;
 	held = -1;
+	locked = false;
+}
+
+/* A rolled back savepoint takes along the locks and the rows of its time. */
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	locked = false;
+	forget_heads();
 }
 
 /* Registers the callbacks; from _PG_init. */
@@ -105,6 +135,7 @@ wf_event_init(void)
 {
 	CacheRegisterRelcacheCallback(forget_cache, (Datum) 0);
 	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
 }
 
 /*
@@ -201,20 +232,27 @@ choose_segment(void)
 	return cache.current;
 }
 
-/* Opens the segment to append to; it stays locked to the end of the transaction. */
+/* Opens the segment to append to; it stays locked to the end of the transaction,
+ * so from the second time on the lock is not asked for. */
 static Relation
 open_segment(void)
 {
-	int			segment = choose_segment();
-	Oid			relid = cache.segment[segment];
-	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, NoLock) : NULL;
+	int			segment;
+	Oid			relid;
+	Relation	rel;
 
+	if (locked && cache.valid)
+		return table_open(cache.segment[held], NoLock);
+	segment = choose_segment();
+	relid = cache.segment[segment];
+	rel = OidIsValid(relid) ? try_relation_open(relid, NoLock) : NULL;
 	if (rel == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table automation.%s does not exist", segment_names[segment]),
 				 errhint("Run CREATE EXTENSION automation in this database.")));
 	held = segment;
+	locked = true;
 	return rel;
 }
 
@@ -226,37 +264,49 @@ wf_fetch_row(Relation rel, ItemPointerData tid, Snapshot snapshot, TupleTableSlo
 		table_tuple_fetch_row_version(rel, &tid, snapshot, slot);
 }
 
-/* Remembers an owner for the commit callback. */
-static void
+/* Remembers an owner for the commit callback.  Returns his head; valid until
+ * the next call. */
+static EventHead *
 note_owner(int owner)
 {
 	for (int i = nowners - 1; i >= 0; i--)
-		if (owners[i] == owner)
-			return;
+		if (owners[i].owner == owner)
+			return &owners[i].head;
 	if (nowners == maxowners)
 	{
 		int			size = Max(16, maxowners * 2);
 
-		owners = owners ? repalloc(owners, size * sizeof(int)) :
-			MemoryContextAlloc(TopMemoryContext, size * sizeof(int));
+		owners = owners ? repalloc(owners, size * sizeof(Appended)) :
+			MemoryContextAlloc(TopMemoryContext, size * sizeof(Appended));
 		maxowners = size;
 	}
-	owners[nowners++] = owner;
+	owners[nowners] = (Appended) {.owner = owner};
+	return &owners[nowners++].head;
+}
+
+/* Array of n numbers without nulls. */
+static Datum
+number_array(int n, const void *items, Oid type, Size size)
+{
+	Size		bytes = ARR_OVERHEAD_NONULLS(1) + n * size;
+	ArrayType  *array = palloc(bytes);
+
+	SET_VARSIZE(array, bytes);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = type;
+	ARR_DIMS(array)[0] = n;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), items, n * size);
+	return PointerGetDatum(array);
 }
 
 /* bigint[] of n items; NULL if there are none. */
 Datum
 wf_int64_array(int n, const int64 *items, bool *isnull)
 {
-	Datum	   *elems;
-
 	*isnull = n == 0;
-	if (n == 0)
-		return (Datum) 0;
-	elems = palloc(n * sizeof(Datum));
-	for (int i = 0; i < n; i++)
-		elems[i] = Int64GetDatum(items[i]);
-	return PointerGetDatum(construct_array(elems, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return n == 0 ? (Datum) 0 : number_array(n, items, INT8OID, sizeof(int64));
 }
 
 /* Items of a bigint[]; NULL and 0 for a null one. */
@@ -282,15 +332,8 @@ wf_int64_items(Datum array, bool isnull, int *n)
 static Datum
 int_array(int n, const int *items, bool *isnull)
 {
-	Datum	   *elems;
-
 	*isnull = n == 0;
-	if (n == 0)
-		return (Datum) 0;
-	elems = palloc(n * sizeof(Datum));
-	for (int i = 0; i < n; i++)
-		elems[i] = Int32GetDatum(items[i]);
-	return PointerGetDatum(construct_array(elems, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+	return n == 0 ? (Datum) 0 : number_array(n, items, INT4OID, sizeof(int32));
 }
 
 /* Items of an int[]. */
@@ -402,9 +445,58 @@ wf_event_append(Event *event)
 	memset(nulls, false, (EVENT_SOURCE - 1) * sizeof(bool));
 	wf_event_put_body(event, values + EVENT_SOURCE - 1, nulls + EVENT_SOURCE - 1);
 
-	note_owner(event->owner);
-	wf_store_insert(rel, values, nulls, NULL);
+	wf_event_insert(rel, values, nulls, note_owner(event->owner));
 	table_close(rel, NoLock);
+}
+
+/* Blocks of a segment that are searched for a row's new key; a log longer than
+ * that is taken to hold it. */
+#define KEY_SEARCH_BLOCKS 1024
+
+/* Does an unread change in the segment, not of this transaction, move the key? */
+static bool
+moves_key(Relation rel, int owner, int source, const char *key)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	FullTransactionId mine = GetTopFullTransactionIdIfAny();
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	if (RelationGetNumberOfBlocks(rel) > KEY_SEARCH_BLOCKS)
+		return true;
+	ScanKeyInit(&keys[0], EVENT_OWNER, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(owner));
+	ScanKeyInit(&keys[1], EVENT_SOURCE, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(source));
+	scan = wf_store_scan(rel, NULL, wf_store_snapshot(), 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		old_key = heap_getattr(tuple, EVENT_OLD_KEY, desc, &isnull);
+
+		found = !isnull && strcmp(TextDatumGetCString(old_key), key) == 0 &&
+			!FullTransactionIdEquals(DatumGetFullTransactionId(heap_getattr(tuple, EVENT_XACT, desc, &isnull)), mine);
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+void
+wf_event_await_key(int owner, int source, const char *key)
+{
+	bool		found = false;
+
+	for (int i = 0; i < EVENT_SEGMENTS && !found; i++)
+	{
+		Relation	rel = wf_store_open(wf_event_segment_name(i), AccessShareLock);
+
+		found = moves_key(rel, owner, source, key);
+		table_close(rel, AccessShareLock);
+	}
+	if (found)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the row has another key by a change that is yet to be read")));
 }
 
 /*
@@ -419,9 +511,9 @@ wf_event_restamp(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
-	int			columns[2] = {EVENT_XACT, EVENT_ORIGIN};
-	Datum		values[2];
-	bool		nulls[2] = {false};
+	int			columns[3] = {EVENT_XACT, EVENT_HEAD, EVENT_ORIGIN};
+	Datum		values[3];
+	bool		nulls[3] = {false};
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
@@ -430,8 +522,9 @@ wf_event_restamp(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired before insert, for each row", "automation.restamp")));
 	desc = RelationGetDescr(trigger->tg_relation);
 	values[0] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	values[1] = heap_getattr(trigger->tg_trigtuple, EVENT_ORIGIN, desc, &nulls[1]);
-	if (nulls[1])
-		values[1] = heap_getattr(trigger->tg_trigtuple, EVENT_XACT, desc, &nulls[1]);
-	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple, desc, 2, columns, values, nulls));
+	values[1] = BoolGetDatum(true);
+	values[2] = heap_getattr(trigger->tg_trigtuple, EVENT_ORIGIN, desc, &nulls[2]);
+	if (nulls[2])
+		values[2] = heap_getattr(trigger->tg_trigtuple, EVENT_XACT, desc, &nulls[2]);
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple, desc, 3, columns, values, nulls));
 }

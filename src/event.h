@@ -6,6 +6,7 @@
 
 #include "access/transam.h"
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
 
@@ -85,6 +86,10 @@ extern void wf_event_rolled_back(EventReader *reader);
 
 /* Owners that have events newer than the last call (or any, after forget). */
 extern List *wf_event_owners(EventReader *reader);	/* of int */
+
+/* ERROR of a lock, after which the item waits for a moment, if a row that is not
+ * under its key has got another one by a change that the owner has yet to read. */
+extern void wf_event_await_key(int owner, int source, const char *key);
 
 /* Rotation, each call one small step in the caller's transaction: never waits.
  * Returns true if something was done. */

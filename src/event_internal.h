@@ -1,13 +1,14 @@
 /*
  * event_internal.h -- what the files of the event log share (event.c,
- * event_read.c, event_rotate.c), and their neighbours enrollment.c, timer.c,
- * parked.c and history.c with them.
+ * event_head.c, event_read.c, event_rotate.c), and their neighbours
+ * enrollment.c, timer.c, parked.c and history.c with them.
  */
 #ifndef WF_EVENT_INTERNAL_H
 #define WF_EVENT_INTERNAL_H
 
 #include "access/transam.h"
 #include "executor/tuptable.h"
+#include "storage/block.h"
 #include "storage/itemptr.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
@@ -25,12 +26,34 @@
 #define EVENT_XACT		2
 #define EVENT_AT		3
 #define EVENT_KIND		4
-#define EVENT_OWNER		5
-#define EVENT_SOURCE	6
-#define EVENT_KEY		7
-#define EVENT_OLD_KEY	8
-#define EVENT_COLUMNS	15		/* those an appender fills */
-#define EVENT_ORIGIN	16
+#define EVENT_HEAD		5
+#define EVENT_OWNER		6
+#define EVENT_SOURCE	7
+#define EVENT_KEY		8
+#define EVENT_OLD_KEY	9
+#define EVENT_COLUMNS	16		/* those an appender fills */
+#define EVENT_ORIGIN	17
+
+/* Where the bytes of the first columns are: none of them is ever null. */
+typedef struct EventStart
+{
+	int64		seq;
+	uint64		xact;
+	TimestampTz at;
+	char		kind;
+	bool		head;
+} EventStart;
+
+/* A block of a segment where this transaction has put a head for an owner. */
+typedef struct EventHead
+{
+	Oid			relid;					/* InvalidOid: none */
+	BlockNumber block;
+} EventHead;
+
+/* Puts a row into a segment, and into its index if it has to be; see
+ * event_head.c.  Fills values[EVENT_HEAD - 1] and *head. */
+extern void wf_event_insert(Relation rel, Datum *values, bool *nulls, EventHead *head);
 
 /* source .. cause: the same columns in the same order in automation.parked. */
 #define EVENT_BODY_COLUMNS 10

@@ -6,7 +6,8 @@
  * last read, never by their number or their place: the reader keeps the
  * previous snapshot, and the next delta is every transaction id from its xmax
  * on plus those it saw running.  Such a transaction commits whole, so its
- * events become readable together.
+ * events become readable together.  The index tells in which blocks they are
+ * (event_head.c); these are read whole.
  *
  * The queue is a cache of live rows.  A group is the events of one row in one
  * transaction; the deletion of its rows is the licence to act on it, and both
@@ -35,20 +36,12 @@
 
 #include "compat.h"
 #include "event_internal.h"
+#include "event_scan.h"
 #include "settings.h"
 #include "store.h"
 
 /* A full read finds what came by strange means (rows restored, xids reset). */
 #define FULL_READ_INTERVAL_MS 60000
-
-/* Which transactions a snapshot sees, in 64 bits. */
-typedef struct Horizon
-{
-	bool		valid;					/* false: sees nothing */
-	FullTransactionId xmax;
-	int			nrunning;
-	FullTransactionId *running;			/* top-level, sorted; in the reader's context */
-} Horizon;
 
 /* An event row that was read. */
 typedef struct Entry
@@ -88,6 +81,7 @@ struct EventReader
 	int			owner;					/* 0 = the coordinator's */
 	Horizon		seen;					/* everything visible to it is read */
 	Horizon		target;					/* valid: of the read that was capped */
+	PlaceList	places;					/* target valid, no full read: where it reads on */
 	TimestampTz full_at;				/* server's clock: of the last full read */
 	bool		nonempty;				/* a segment had blocks at the last read */
 	Oid			storage[EVENT_SEGMENTS];	/* relfilenode, 0 = empty or not seen yet */
@@ -110,6 +104,7 @@ typedef struct Delta
 	Snapshot	snapshot;
 	Horizon		from;					/* invalid: full read */
 	Horizon		to;
+	PlaceList	places;					/* where it reads, unless it is a full read */
 	EntryList	list;
 	int			limit;					/* entries to keep; INT_MAX: no limit */
 	bool		capped;
@@ -164,77 +159,6 @@ wf_event_reader_forget(EventReader *reader)
 	reader->target.valid = false;
 	reader->nonempty = true;
 	memset(reader->storage, 0, sizeof(reader->storage));
-}
-
-/* Widens an xid: the 64-bit one nearest below or at "next" plus half the space. */
-FullTransactionId
-wf_full_xid(FullTransactionId next, TransactionId xid)
-{
-	int32		ahead = (int32) (xid - XidFromFullTransactionId(next));
-
-	return FullTransactionIdFromU64(U64FromFullTransactionId(next) + (int64) ahead);
-}
-
-static int
-compare_xids(const void *a, const void *b)
-{
-	uint64		left = U64FromFullTransactionId(*(const FullTransactionId *) a);
-	uint64		right = U64FromFullTransactionId(*(const FullTransactionId *) b);
-
-	return left < right ? -1 : left > right;
-}
-
-/*
- * The horizon of a snapshot, in the current context.  The snapshot never lists
- * the own xid as running, hence the rule that the transaction has none yet.
- * A transaction that is just being prepared may be listed twice.
- */
-static void
-take_horizon(Horizon *horizon, Snapshot snapshot)
-{
-	FullTransactionId next = ReadNextFullTransactionId();
-	FullTransactionId *running = palloc(Max(snapshot->xcnt, 1) * sizeof(FullTransactionId));
-	int			n = 0;
-
-	for (uint32 i = 0; i < snapshot->xcnt; i++)
-		running[i] = wf_full_xid(next, snapshot->xip[i]);
-	qsort(running, snapshot->xcnt, sizeof(FullTransactionId), compare_xids);
-	for (uint32 i = 0; i < snapshot->xcnt; i++)
-		if (n == 0 || !FullTransactionIdEquals(running[i], running[n - 1]))
-			running[n++] = running[i];
-	horizon->valid = true;
-	horizon->xmax = wf_full_xid(next, snapshot->xmax);
-	horizon->running = running;
-	horizon->nrunning = n;
-}
-
-/* Copies a horizon into the reader's context and frees what was there. */
-static void
-keep_horizon(EventReader *reader, Horizon *place, const Horizon *horizon)
-{
-	Size		size = Max(horizon->nrunning, 1) * sizeof(FullTransactionId);
-	FullTransactionId *running = MemoryContextAlloc(reader->context, size);
-
-	memcpy(running, horizon->running, horizon->nrunning * sizeof(FullTransactionId));
-	if (place->running)
-		pfree(place->running);
-	*place = *horizon;
-	place->running = running;
-}
-
-/* Tells whether a horizon's snapshot saw this transaction as running. */
-static bool
-was_running(const Horizon *horizon, FullTransactionId xact)
-{
-	return horizon->nrunning > 0 &&
-		bsearch(&xact, horizon->running, horizon->nrunning, sizeof(FullTransactionId), compare_xids) != NULL;
-}
-
-/* Tells whether a transaction that committed was visible to a horizon's snapshot. */
-static bool
-sees(const Horizon *horizon, FullTransactionId xact)
-{
-	return FullTransactionIdPrecedes(xact, horizon->xmax) && !was_running(horizon, xact);
 }
 
 /* Makes room for one more entry; the array lives in the given context. */
@@ -340,14 +264,17 @@ cap(Delta *delta)
 
 /* Takes one row that the snapshot sees. */
 static void
-take_row(Delta *delta, HeapTuple tuple, TupleDesc desc, int segment)
+take_row(void *arg, HeapTuple tuple, TupleDesc desc, int segment)
 {
+	Delta	   *delta = arg;
 	bool		isnull;
 	int			owner = DatumGetInt32(column(tuple, desc, EVENT_OWNER, &isnull));
-	Datum		xact = column(tuple, desc, EVENT_XACT, &isnull);
+	FullTransactionId xact = DatumGetFullTransactionId(column(tuple, desc, EVENT_XACT, &isnull));
 	Entry	   *entry;
 
-	if (!sees(&delta->to, DatumGetFullTransactionId(xact)) && delta->reader->target.valid)
+	if (delta->from.valid && wf_horizon_sees(&delta->from, xact))
+		return;							/* read before */
+	if (delta->reader->target.valid && !wf_horizon_sees(&delta->to, xact))
 		return;							/* newer than the read that is being continued */
 	if (delta->reader->owner == 0)
 	{
@@ -367,61 +294,26 @@ take_row(Delta *delta, HeapTuple tuple, TupleDesc desc, int segment)
 		cap(delta);
 }
 
-/* Runs one scan of a segment. */
+/*
+ * Decides where to read.  A read that was capped goes on where it was going to:
+ * the heads of what it left may be consumed.
+ */
 static void
-scan(Delta *delta, Relation rel, int segment, int nkeys, ScanKey keys)
+find_places(Delta *delta)
 {
-	const char *index = nkeys > 0 ? wf_event_index_name(segment) : NULL;
-	SysScanDesc desc = wf_store_scan(rel, index, delta->snapshot, nkeys, keys);
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(desc)))
-	{
-		CHECK_FOR_INTERRUPTS();
-		take_row(delta, tuple, RelationGetDescr(rel), segment);
-	}
-	systable_endscan(desc);
-}
-
-/* Reads of one segment what the delta asks for. */
-static void
-scan_delta(Delta *delta, Relation rel, int segment)
-{
-	ScanKeyData keys[2];
-
 	if (!delta->from.valid)
-	{
-		scan(delta, rel, segment, 0, NULL);
 		return;
-	}
-	ScanKeyInit(&keys[0], EVENT_XACT, BTGreaterEqualStrategyNumber, F_XID8GE,
-				FullTransactionIdGetDatum(delta->from.xmax));
-	ScanKeyInit(&keys[1], EVENT_XACT, BTLessStrategyNumber, F_XID8LT,
-				FullTransactionIdGetDatum(delta->to.xmax));
-	scan(delta, rel, segment, 2, keys);
-
-	for (int i = 0; i < delta->from.nrunning; i++)
-	{
-		if (was_running(&delta->to, delta->from.running[i]))
-			continue;
-		ScanKeyInit(&keys[0], EVENT_XACT, BTEqualStrategyNumber, F_XID8EQ,
-					FullTransactionIdGetDatum(delta->from.running[i]));
-		scan(delta, rel, segment, 1, keys);
-	}
+	if (delta->reader->target.valid)
+		delta->places = delta->reader->places;
+	else
+		wf_places_find(&delta->places, delta->snapshot, &delta->from, &delta->to);
 }
 
-/* Reads all segments that hold anything. */
+/* Reads what the delta asks for. */
 static void
-scan_segments(Delta *delta)
+scan(Delta *delta)
 {
-	for (int i = 0; i < EVENT_SEGMENTS; i++)
-	{
-		Relation	rel = wf_store_open(wf_event_segment_name(i), AccessShareLock);
-
-		if (RelationGetNumberOfBlocks(rel) > 0)
-			scan_delta(delta, rel, i);
-		table_close(rel, AccessShareLock);
-	}
+	wf_event_scan(delta->from.valid ? &delta->places : NULL, delta->snapshot, take_row, delta);
 }
 
 /*
@@ -439,7 +331,7 @@ complete_transactions(Delta *delta)
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int i = 0; i < delta->list.n; i++)
 		hash_search(delta->whole, &delta->list.items[i].xact, HASH_ENTER, NULL);
-	scan_segments(delta);
+	scan(delta);
 	sort_entries(&delta->list);
 	hash_destroy(delta->whole);
 }
@@ -675,10 +567,14 @@ finish_read(EventReader *reader, Delta *delta, const Oid *storage, TimestampTz n
 	reserve(reader, delta->list.n, ngroups);
 	queue_entries(reader, &delta->list, ngroups);
 	if (delta->capped)
-		keep_horizon(reader, &reader->target, &delta->to);
+	{
+		if (delta->places.items != reader->places.items)
+			wf_places_keep(reader->context, &reader->places, &delta->places);
+		wf_horizon_keep(reader->context, &reader->target, &delta->to);
+	}
 	else
 	{
-		keep_horizon(reader, &reader->seen, &delta->to);
+		wf_horizon_keep(reader->context, &reader->seen, &delta->to);
 		reader->target.valid = false;
 	}
 	memcpy(reader->storage, storage, sizeof(reader->storage));
@@ -698,7 +594,7 @@ plan_read(EventReader *reader, Delta *delta, Oid *storage, TimestampTz now)
 	bool		due = TimestampDifferenceExceeds(reader->full_at, now, FULL_READ_INTERVAL_MS) ||
 		now < reader->full_at;
 
-	take_horizon(&delta->to, delta->snapshot);
+	wf_horizon_take(&delta->to, delta->snapshot);
 	if (changed)
 		reader->target.valid = false;
 	if (reader->target.valid)
@@ -731,7 +627,8 @@ wf_event_read(EventReader *reader)
 	PushActiveSnapshot(GetLatestSnapshot());
 	delta.snapshot = GetActiveSnapshot();
 	plan_read(reader, &delta, storage, now);
-	scan_segments(&delta);
+	find_places(&delta);
+	scan(&delta);
 	if (delta.capped)
 		complete_transactions(&delta);
 	else

@@ -36,6 +36,7 @@
 #include "compat.h"
 #include "event_internal.h"
 #include "settings.h"
+#include "stat.h"
 #include "store.h"
 
 #define CHECK_INTERVAL_MS 1000
@@ -216,7 +217,10 @@ leave_current(int current, TimestampTz now)
 	if (!full)
 		return false;
 	next = find_empty(current);
-	return next >= 0 && set_current(next);
+	if (next < 0 || !set_current(next))
+		return false;
+	wf_stat_database(STAT_ROTATIONS);
+	return true;
 }
 
 /* First look at a segment, without a lock that disturbs: at most once a second. */
@@ -244,7 +248,9 @@ empty_segment(int segment, TimestampTz now)
 		ConditionalLockRelation(rel, AccessExclusiveLock))
 	{
 		done = !find_needed(rel, state) && wf_table_empty(rel);
-		if (!done)
+		if (done)
+			wf_stat_database(STAT_EMPTIED);
+		else
 			UnlockRelation(rel, AccessExclusiveLock);
 	}
 	table_close(rel, done ? NoLock : AccessShareLock);

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "activity.h"
 #include "blame.h"
 #include "board.h"
 #include "clock.h"
@@ -156,7 +157,7 @@ sleep_until_due(Engine *engine)
 	wf_board_set_drained(engine->drained);
 	wf_board_set_idle(true);
 	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
+	wf_activity(false, "automation: waits for changes and timers");
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wf_compat_wait_event("AutomationExecutor"));
 	wf_board_set_idle(false);
 }
@@ -192,7 +193,7 @@ turn(Engine *engine)
 	}
 	if (!hold_seat(engine))
 		return false;
-	pgstat_report_activity(STATE_RUNNING, "automation: batch");
+	wf_activity(true, "automation: looks for changes and timers");
 	result = wf_batch(engine);
 	if (result == BATCH_STOP || wf_board_asked_to_leave() || idle_too_long(result))
 		return false;
@@ -248,7 +249,8 @@ wf_executor_main(Datum arg)
 	connect_as_owner(&arguments);
 	if (!wf_board_take_seat(arguments.owner))
 		proc_exit(0);
-	pgstat_report_activity(STATE_RUNNING, "automation: start");
+	wf_activity_name();
+	wf_activity(true, "automation: starts");
 	StartTransactionCommand();
 	if (!wf_store_present())
 		proc_exit(0);

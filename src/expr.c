@@ -105,7 +105,7 @@ load_row(Frame *frame, int arg)
 	{
 		MemoryContext old = MemoryContextSwitchTo(row->context);
 
-		state = wf_subject_fetch(&frame->sig->args[arg], row->key, &row->row);
+		state = wf_subject_fetch(&frame->sig->args[arg], row->key, &row->row, &row->tid);
 		MemoryContextSwitchTo(old);
 	}
 	row->exists = (state == SUBJECT_FOUND);
@@ -183,6 +183,23 @@ wf_frame_touch(Frame *frame)
 		frame->rows[i].fresh = false;
 }
 
+/* Takes a changed row as it was stored; see expr.h. */
+void
+wf_frame_replace(Frame *frame, int arg, HeapTuple tuple, TupleDesc desc, ItemPointer tid)
+{
+	FrameRow   *row = &frame->rows[arg];
+	MemoryContext old;
+
+	MemoryContextReset(row->context);
+	old = MemoryContextSwitchTo(row->context);
+	row->row = heap_copy_tuple_as_datum(tuple, desc);
+	MemoryContextSwitchTo(old);
+	row->tid = *tid;
+	row->exists = row->fresh = true;
+	frame->params->params[PARAM_ARG(arg) - 1].value = row->row;
+	frame->params->params[PARAM_ARG(arg) - 1].isnull = false;
+}
+
 bool
 wf_frame_row_exists(Frame *frame, int arg)
 {
@@ -210,18 +227,16 @@ query_is_simple(Query *query)
 		query->setOperations == NULL && list_length(query->targetList) == 1;
 }
 
-/* Text of a fragment alone, without the blanks that stand for the rest. */
+/* Text of a fragment, without the blanks at its end where INTO stood. */
 static char *
 runtime_text(const Scope *scope, Fragment f, Fragment blank_out)
 {
-	char	   *all = wf_fragment_text(scope->body, f, blank_out);
-	char	   *text;
-	int			end = f.end;
+	char	   *text = wf_fragment_text(scope->body, f, blank_out);
+	int			end = f.end - f.start;
 
-	while (end > f.start && scanner_isspace(all[end - 1]))
-		end--;							/* where INTO stood */
-	text = pnstrdup(all + f.start, end - f.start);
-	pfree(all);
+	while (end > 0 && scanner_isspace(text[end - 1]))
+		end--;
+	text[end] = '\0';
 	return text;
 }
 

@@ -8,6 +8,7 @@
 
 #include "analyze.h"
 #include "executor/spi.h"
+#include "storage/itemptr.h"
 #include "nodes/execnodes.h"
 #include "nodes/params.h"
 
@@ -51,6 +52,12 @@ typedef struct SqlPlan
 	Fragment	blank_out;
 	FragmentKind kind;
 	SPIPlanPtr	plan;					/* NULL until first use */
+
+	/* direct.c's */
+	struct Direct *direct;				/* set up for the batch; NULL = not */
+	uint64		direct_batch;			/* the batch that the rest is about */
+	int			runs;
+	int			unfit;					/* generation of the plan that is of another kind */
 } SqlPlan;
 
 /* A row argument as read for this item. */
@@ -60,6 +67,7 @@ typedef struct FrameRow
 	bool		exists;
 	char	   *key;					/* whole; NULL: no row */
 	Datum		row;
+	ItemPointerData tid;				/* where it was read; invalid = by SQL */
 	MemoryContext context;				/* holds row; reset at each read */
 } FrameRow;
 
@@ -79,6 +87,8 @@ extern Frame *wf_frame_create(const Signature *sig, int nvars, const Variable *v
 extern void wf_frame_set(Frame *frame, int paramid, Oid type, Datum value, bool isnull);
 /* All rows are read anew at their next use. */
 extern void wf_frame_touch(Frame *frame);
+/* The row of argument i was just changed to this tuple, now at tid. */
+extern void wf_frame_replace(Frame *frame, int arg, HeapTuple tuple, TupleDesc desc, ItemPointer tid);
 /* Does the row of argument i exist (as far as the owner may see it)? */
 extern bool wf_frame_row_exists(Frame *frame, int arg);
 

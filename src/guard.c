@@ -28,6 +28,7 @@
 #include "commands/proclang.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "postmaster/bgworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -96,6 +97,22 @@ check_rules(Relation rel)
 		refuse(rel, "policy", "row security");
 }
 
+/* Is the predicate no more than a column?  It is read as it stands, since to
+ * simplify an expression is to run what is constant in it. */
+static bool
+has_harmless_predicate(Relation index)
+{
+	bool		isnull;
+	Datum		stored;
+	Node	   *predicate;
+
+	stored = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &isnull);
+	if (isnull)
+		return true;
+	predicate = stringToNode(TextDatumGetCString(stored));
+	return predicate && IsA(predicate, Var);
+}
+
 /* Writing to the table runs what stands in an index; core's comparisons are
  * all that may. */
 static void
@@ -103,7 +120,7 @@ check_index(Relation rel, Oid indexid)
 {
 	Relation	index = relation_open(indexid, AccessShareLock);
 	bool		has_code = !heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
-		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+		!has_harmless_predicate(index);
 
 	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
 		has_code = has_code || index->rd_opfamily[i] >= FirstUnpinnedObjectId;

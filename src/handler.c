@@ -36,6 +36,7 @@
 #include "event.h"
 #include "owner.h"
 #include "signature.h"
+#include "stored.h"
 
 /* What a call site knows of its workflow; in fn_extra. */
 typedef struct CallSite
@@ -257,7 +258,7 @@ take_argument(const Argument *arg, NullableDatum *given, CallArgument *value)
 	if (arg->is_row)
 		take_key(arg, given->value, value);
 	else
-		value->text = wf_value_out(given->value, arg->type);
+		value->text = wf_stored_out(given->value, arg->type);
 }
 
 /* The arguments as the event carries them: array of texts and nulls. */

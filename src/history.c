@@ -87,7 +87,7 @@ write_row(const Enrollment *e, TimestampTz at, const char *event, const char *re
 	values[COL_STATEMENT - 1] = Int32GetDatum(statement);
 	nulls[COL_DETAIL - 1] = detail == NULL;
 	values[COL_DETAIL - 1] = PointerGetDatum(detail);
-	wf_store_insert(rel, values, nulls, NULL);
+	wf_store_insert_later(rel, values, nulls);
 	table_close(rel, NoLock);
 }
 

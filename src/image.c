@@ -23,7 +23,7 @@
 #include "utils/typcache.h"
 
 #include "image.h"
-#include "key.h"
+#include "stored.h"
 
 #define MARKER "#"
 #define MARKER_TOO_BIG "too_big"
@@ -146,7 +146,7 @@ add_column(JsonbParseState **state, HeapTuple tuple, TupleDesc desc, AttrNumber 
 	value.type = jbvNull;
 	if (!isnull)
 	{
-		value = string_value(wf_value_out(datum, att->atttypid));
+		value = string_value(wf_stored_out(datum, att->atttypid));
 		*size += value.val.string.len;
 	}
 	*size += key.val.string.len;
@@ -201,7 +201,7 @@ column_value(Jsonb *image, Form_pg_attribute att, Datum *value)
 
 	if (text == NULL || text->type != jbvString)
 		return false;
-	*value = wf_value_in(pnstrdup(text->val.string.val, text->val.string.len), att->atttypid, att->atttypmod);
+	*value = wf_stored_in(pnstrdup(text->val.string.val, text->val.string.len), att->atttypid, att->atttypmod);
 	return true;
 }
 

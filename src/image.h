@@ -1,5 +1,5 @@
 /*
- * image.h -- row images of events: a jsonb object column name -> output text.
+ * image.h -- row images of events: a jsonb object column name -> text (stored.h).
  * A row that can't be kept without user code or in 1 MB is {"#": "no_image"}
  * or {"#": "too_big"}: the executor reads the row as it is now.
  */

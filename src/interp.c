@@ -26,9 +26,13 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "direct.h"
+#include "event.h"
 #include "interp.h"
 #include "jump.h"
 #include "settings.h"
+#include "stat.h"
+#include "stored.h"
 #include "wait.h"
 #include "watchdog.h"
 
@@ -115,12 +119,12 @@ wf_run_create(Program *program, Enrollment *e, TimestampTz now)
 			frame->rows[i].key = e->args[i];
 		else if (e->args[i])
 			wf_frame_set(frame, PARAM_ARG(i), sig->args[i].type,
-						 wf_value_in(e->args[i], sig->args[i].type, -1), false);
+						 wf_stored_in(e->args[i], sig->args[i].type, -1), false);
 	}
 	for (i = 0; i < program->nvars && i < e->nvars; i++)
 		if (e->vars[i])
 			wf_frame_set(frame, PARAM_VAR(sig, i), program->vars[i].type,
-						 wf_value_in(e->vars[i], program->vars[i].type, program->vars[i].typmod), false);
+						 wf_stored_in(e->vars[i], program->vars[i].type, program->vars[i].typmod), false);
 	apply_time_zone(run);
 	return run;
 }
@@ -140,7 +144,7 @@ wf_run_store_values(Run *run)
 		ParamExternData *prm = &run->frame->params->params[PARAM_VAR(program->sig, i) - 1];
 
 		if (!prm->isnull)
-			e->vars[i] = wf_value_out(prm->value, program->vars[i].type);
+			e->vars[i] = wf_stored_out(prm->value, program->vars[i].type);
 	}
 }
 
@@ -246,8 +250,8 @@ assign_into(Run *run, const Instruction *ins)
 		assign_column(run, i, ins->vars[i]);
 }
 
-static void
-exec_sql(Run *run, const Instruction *ins)
+static uint64
+exec_by_spi(Run *run, const Instruction *ins)
 {
 	int			rc;
 	uint64		processed;
@@ -265,8 +269,18 @@ exec_sql(Run *run, const Instruction *ins)
 		assign_into(run, ins);
 	}
 	SPI_finish();
-	set_found(run, processed > 0);
 	wf_frame_touch(run->frame);
+	return processed;
+}
+
+static void
+exec_sql(Run *run, const Instruction *ins)
+{
+	uint64		processed;
+
+	if (ins->nvars > 0 || !wf_direct_run(ins->sql, run->frame, &processed))
+		processed = exec_by_spi(run, ins);
+	set_found(run, processed > 0);
 	run->exits_due = run->program->nexits > 0;
 }
 
@@ -348,6 +362,21 @@ eval_moment(Run *run, Expression *expr)
 			break;
 	}
 	return moment == 0 ? -1 : moment;	/* 2000-01-01 is long past, too */
+}
+
+/* The moment as it was meant when the wait began: now() + '1 day' does not move
+ * on with the clock.  What stands in the rows, however, is as it is now. */
+static TimestampTz
+moment_since(Run *run, Expression *expr, TimestampTz began)
+{
+	TimestampTz moment;
+
+	if (began == 0)
+		return eval_moment(run, expr);
+	wf_frame_set(run->frame, PARAM_NOW, TIMESTAMPTZOID, TimestampTzGetDatum(began), false);
+	moment = eval_moment(run, expr);
+	wf_frame_set(run->frame, PARAM_NOW, TIMESTAMPTZOID, TimestampTzGetDatum(run->now), false);
+	return moment;
 }
 
 /* When the timer of a wait has to fire: the moment or the deadline. */
@@ -447,6 +476,8 @@ begin_wait_until(Run *run, const Instruction *ins)
 	}
 	else
 	{
+		if (ins->expr->deps->now)
+			e->began = run->now;
 		e->moment = eval_moment(run, ins->expr);
 		if (e->moment != 0 && e->moment <= run->now)
 			return false;
@@ -577,6 +608,8 @@ stops_before(Run *run, Outcome *result)
 {
 	if (subject_gone(run))
 	{
+		if (!run->frame->not_visible)
+			wf_event_await_key(run->e->owner, run->e->source, run->e->args[0]);
 		*result = outcome(OUTCOME_ENDED, run->frame->not_visible ? "subject_not_visible" : "subject_deleted");
 		return true;
 	}
@@ -606,6 +639,7 @@ run_loop(Run *run, int pc)
 		if (current->stmt)
 		{
 			run->e->statement = current->stmt->ordinal;
+			wf_stat_count(STAT_STATEMENTS);
 			if (++executed > STATEMENTS_PER_ITEM)
 				return outcome(OUTCOME_HELD, "runaway");
 		}
@@ -667,6 +701,15 @@ wake_condition(Run *run, const Instruction *ins, TimestampTz at, bool timer)
 	return e->ties == NIL ? WAKE_STAYS : WAKE_MOVED;
 }
 
+/* A moment that no row can move.  It is not asked for again, since there are
+ * functions of the server's clock besides now(). */
+static bool
+is_settled(const Run *run, const Instruction *ins)
+{
+	return run->e->moment != 0 && run->program->time_zone == NULL &&
+		ins->expr->deps->columns == NIL && !ins->expr->deps->sublink;
+}
+
 /* WAIT UNTIL moment (or an interval that was unknown): it may have moved. */
 static WakeResult
 wake_moment(Run *run, const Instruction *ins)
@@ -684,7 +727,8 @@ wake_moment(Run *run, const Instruction *ins)
 	else
 	{
 		wf_expr_prepare(ins->expr);
-		e->moment = eval_moment(run, ins->expr);
+		if (!is_settled(run, ins))
+			e->moment = moment_since(run, ins->expr, e->began);
 	}
 	if (e->moment != 0 && e->moment <= run->now)
 	{

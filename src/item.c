@@ -22,6 +22,7 @@
 #include "rule.h"
 #include "settings.h"
 #include "start.h"
+#include "stat.h"
 #include "subject.h"
 #include "wait.h"
 
@@ -322,6 +323,15 @@ is_change(const EventGroup *group)
 		group->events[0].kind == EVENT_DELETE;
 }
 
+/* The licence to act on the group. */
+static void
+consume_group(Engine *engine, EventGroup *group)
+{
+	wf_event_consume(engine->reader, group);
+	wf_stat_add(STAT_EVENTS, group->nevents);
+	wf_stat_waited(LATENCY_EVENT, group->events[0].at);
+}
+
 /* Does the item and consumes it. */
 void
 wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
@@ -329,7 +339,7 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 	switch ((ItemKind) item->key.kind)
 	{
 		case ITEM_GROUP:
-			wf_event_consume(engine->reader, item->group);
+			consume_group(engine, item->group);
 			if (is_change(item->group))
 				run_change(engine, item->group, options);
 			else
@@ -341,8 +351,11 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 			break;
 		case ITEM_TIMER:
 			if (wf_timer_consume(&item->timer))
+			{
+				wf_stat_waited(LATENCY_TIMER, item->timer.at);
 				wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
 						false, options);
+			}
 			else
 				engine->alone = false;	/* settled before: this proves nothing of a suspect */
 			break;
@@ -422,7 +435,7 @@ wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, con
 	switch ((ItemKind) item->key.kind)
 	{
 		case ITEM_GROUP:
-			wf_event_consume(engine->reader, item->group);
+			consume_group(engine, item->group);
 			if (is_change(item->group))
 				settle_change(engine, item->group, &with);
 			else
@@ -450,6 +463,7 @@ give_up(Engine *engine, const Event *event, const Failure *failure, TimestampTz 
 	Rule	   *rule = event->kind == EVENT_ENTRY ? wf_start_rule(HIT_RULE(event->hits[0])) : NULL;
 	int			workflow = rule ? rule->workflow : (event->nhits > 0 ? HIT_RULE(event->hits[0]) : 0);
 
+	wf_stat_count(STAT_REFUSED);
 	wf_history_refused(engine->owner, workflow, rule ? rule->version : 0,
 					   event->kind == EVENT_HAND ? event->target : 0,
 					   event->source, event->key, now,
@@ -486,7 +500,7 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg_internal("a change is taken apart, not put aside")));
 		parked.event = item->group->events[0];
-		wf_event_consume(engine->reader, item->group);
+		consume_group(engine, item->group);
 	}
 	else if (item->key.kind == ITEM_PARKED)
 	{
@@ -516,7 +530,7 @@ wf_item_discard(Engine *engine, const WorkItem *item, const Failure *failure, co
 {
 	if (item->key.kind == ITEM_GROUP)
 	{
-		wf_event_consume(engine->reader, item->group);
+		consume_group(engine, item->group);
 		if (is_change(item->group))
 			take_apart(engine, item->group,
 					   concerns_one(item->group) ? BLAME_MAX_DEATHS + 1 : BLAME_MAX_DEATHS - 1, options);

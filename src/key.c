@@ -487,14 +487,46 @@ moment_out(Datum value, Oid type)
 	return pstrdup(buf);
 }
 
+/* Types whose text depends on nothing and needs no look-up.  NULL: another. */
+static char *
+plain_out(Datum value, Oid type)
+{
+	char		buf[MAXINT8LEN + 1];
+
+	switch (type)
+	{
+		case INT2OID:
+			pg_itoa(DatumGetInt16(value), buf);
+			return pstrdup(buf);
+		case INT4OID:
+			pg_ltoa(DatumGetInt32(value), buf);
+			return pstrdup(buf);
+		case INT8OID:
+			pg_lltoa(DatumGetInt64(value), buf);
+			return pstrdup(buf);
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			return TextDatumGetCString(value);
+		case UUIDOID:
+			return DatumGetCString(DirectFunctionCall1(uuid_out, value));
+		case NUMERICOID:
+			return DatumGetCString(DirectFunctionCall1(numeric_out, value));
+		default:
+			return NULL;
+	}
+}
+
 char *
 wf_value_out(Datum value, Oid type)
 {
-	char	   *result = moment_out(value, type);
+	char	   *result = plain_out(value, type);
 	Oid			function;
 	bool		varlena;
 	int			level;
 
+	if (result == NULL)
+		result = moment_out(value, type);
 	if (result != NULL)
 		return result;
 	getTypeOutputInfo(type, &function, &varlena);

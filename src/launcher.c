@@ -41,10 +41,13 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "activity.h"
 #include "board.h"
 #include "compat.h"
 #include "launcher.h"
+#include "order.h"
 #include "settings.h"
+#include "stat.h"
 #include "store.h"
 
 #define LAUNCHER_RESTART 5		/* seconds, by the postmaster */
@@ -82,6 +85,7 @@ static ProcessUtility_hook_type next_utility = NULL;
 static Oid	suspended[MAX_SUSPENDED];	/* by the transaction under way */
 static int	nsuspended = 0;
 static bool announce_here = false;
+static bool rights_changed = false;
 
 /* ----------------------------------------------------------------
  * Databases
@@ -156,6 +160,7 @@ static void
 unwatch(Watched *w)
 {
 	wf_board_forget(w->database);
+	wf_stat_forget(w->database);
 	watched = list_delete_ptr(watched, w);
 	pfree(w);
 }
@@ -472,7 +477,8 @@ connect_launcher(void)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	wf_board_launcher_enter();
-	pgstat_report_activity(STATE_IDLE, NULL);
+	wf_activity_name();
+	wf_activity(false, "automation: starts coordinators, one for each database with the extension");
 }
 
 /* Entry point of the launcher. */
@@ -616,6 +622,23 @@ stop_workers(Oid database)
 	}
 }
 
+/* May an owner run his workflows after this who could not before, or the other
+ * way round?  Roles and databases are of no event trigger's concern. */
+static bool
+changes_rights(Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_AlterRoleStmt:
+		case T_GrantRoleStmt:
+			return true;
+		case T_GrantStmt:
+			return ((GrantStmt *) stmt)->objtype == OBJECT_DATABASE || ((GrantStmt *) stmt)->objtype == OBJECT_LANGUAGE;
+		default:
+			return false;
+	}
+}
+
 /* After the command, still inside its transaction. */
 static void
 note_done(Node *stmt)
@@ -651,16 +674,20 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtili
 	bool		noted = IsA(stmt, CreatedbStmt) || IsA(stmt, CreateExtensionStmt) ||
 		IsA(stmt, AlterExtensionStmt) ||
 		(IsA(stmt, TransactionStmt) && ((TransactionStmt *) stmt)->kind == TRANS_STMT_COMMIT_PREPARED);
+	bool		alters_rights = changes_rights(stmt);
 	Oid			database = wf_board_present() ? database_wanted_alone(stmt) : InvalidOid;
 
 	if (OidIsValid(database))
 		stop_workers(database);
+	if (IsA(stmt, CreateFunctionStmt) || IsA(stmt, AlterFunctionStmt))
+		wf_order_ddl(stmt);
 	if (next_utility)
 		next_utility(pstmt, query, read_only_tree, context, params, environment, dest, qc);
 	else
 		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, environment, dest, qc);
 	if (noted)
 		note_done(stmt);
+	rights_changed = rights_changed || alters_rights;
 }
 
 /* Commit or abort: the workers may come back, the launcher looks. */
@@ -674,7 +701,9 @@ transaction_ended(XactEvent event, void *arg)
 	nsuspended = 0;
 	if (announce_here && event == XACT_EVENT_COMMIT)
 		wf_board_announce();
-	announce_here = false;
+	if (rights_changed && event == XACT_EVENT_COMMIT)
+		wf_board_wake_coordinators();
+	announce_here = rights_changed = false;
 }
 
 static void

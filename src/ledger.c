@@ -6,27 +6,67 @@
  * current when they were loaded.  Saving ends with a command counter
  * increment.  A concurrent change or a second row of the key is an ERROR: it
  * means that somebody else ran for this owner.
+ *
+ * Each entry makes a new version of the key's row.  While an old snapshot is
+ * open none of them goes away, and the index leads to all of them; so this
+ * process remembers where the rows it wrote last are, and looks there first.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "event_internal.h"
 #include "key.h"
 #include "ledger.h"
+#include "lookup.h"
 #include "store.h"
 
 enum
 {
 	COL_WORKFLOW = 1, COL_ENTRY_KEY, COL_ENTRIES, COL_FIRST_AT, COL_LAST_AT,
-	COL_REFUSALS, COL_REASON, COL_CAUSED, COL_CAUSED_SINCE
+	COL_REFUSALS, COL_REASON, COL_CAUSED, COL_CAUSED_SINCE, COL_ENROLLMENT
 };
-#define LEDGER_COLUMNS COL_CAUSED_SINCE
+#define LEDGER_COLUMNS COL_ENROLLMENT
+
+#define PLACES 65536					/* 1 MB */
+
+/* Where a row was when this process wrote or read it last: a hint only. */
+typedef struct Place
+{
+	uint64		hash;					/* of workflow and entry key */
+	ItemPointerData tid;				/* invalid: not known */
+} Place;
+
+static Place *places = NULL;			/* TopMemoryContext; by the lower bits of the hash */
+
+/* The place remembered for a key, or for another one with the same bits. */
+static Place *
+place_of(int workflow, const char *entry_key, uint64 *hash)
+{
+	if (places == NULL)
+		places = MemoryContextAllocZero(TopMemoryContext, PLACES * sizeof(Place));
+	*hash = hash_bytes_extended((const unsigned char *) entry_key, strlen(entry_key), workflow);
+	return &places[*hash % PLACES];
+}
+
+static void
+remember_place(int workflow, const char *entry_key, ItemPointer tid)
+{
+	uint64		hash;
+	Place	   *place = place_of(workflow, entry_key, &hash);
+
+	place->hash = hash;
+	place->tid = *tid;
+}
 
 static TimestampTz
 time_column(HeapTuple tuple, TupleDesc desc, int column)
@@ -52,8 +92,63 @@ from_row(LedgerEntry *entry, HeapTuple tuple, TupleDesc desc)
 	entry->caused_since = time_column(tuple, desc, COL_CAUSED_SINCE);
 	reason = heap_getattr(tuple, COL_REASON, desc, &isnull);
 	entry->reason = isnull ? NULL : TextDatumGetCString(reason);
+	entry->enrollment = DatumGetInt64(heap_getattr(tuple, COL_ENROLLMENT, desc, &isnull));
+	if (isnull)
+		entry->enrollment = 0;
 	entry->stored = true;
 	entry->tuple = heap_copytuple(tuple);
+	remember_place(entry->workflow, entry->entry_key, &tuple->t_self);
+}
+
+/* Is it the row of this key? */
+static bool
+is_row_of(const LedgerEntry *entry, TupleTableSlot *slot)
+{
+	bool		isnull;
+
+	return DatumGetInt32(slot_getattr(slot, COL_WORKFLOW, &isnull)) == entry->workflow &&
+		strcmp(TextDatumGetCString(slot_getattr(slot, COL_ENTRY_KEY, &isnull)), entry->entry_key) == 0;
+}
+
+/*
+ * Reads the row where it was last; false if it is not there any more.  The
+ * snapshot that the batch holds keeps what is alive now in its place.
+ */
+static bool
+load_from_place(LedgerEntry *entry, Relation rel)
+{
+	uint64		hash;
+	Place	   *place = place_of(entry->workflow, entry->entry_key, &hash);
+	TupleTableSlot *slot;
+	bool		found;
+
+	if (place->hash != hash || !ItemPointerIsValid(&place->tid))
+		return false;
+	slot = table_slot_create(rel, NULL);
+	found = wf_fetch_row(rel, place->tid, SnapshotSelf, slot) && is_row_of(entry, slot);
+	if (found)
+		from_row(entry, ExecFetchSlotHeapTuple(slot, false, NULL), RelationGetDescr(rel));
+	ExecDropSingleTupleTableSlot(slot);
+	return found;
+}
+
+static void
+load_by_index(LedgerEntry *entry, Relation rel)
+{
+	Lookup	   *lookup = wf_lookup_open(RelationGetRelid(rel), wf_store_index("ledger_pkey"));
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData keys[2];
+	TupleTableSlot *slot;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(entry->workflow));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(entry->entry_key));
+	/* The index is ordered by the column's collation. */
+	keys[1].sk_collation = TupleDescAttr(RelationGetDescr(rel), COL_ENTRY_KEY - 1)->attcollation;
+	slot = wf_lookup_find(lookup, 2, keys, snapshot);
+	if (slot)
+		from_row(entry, ExecFetchSlotHeapTuple(slot, false, NULL), RelationGetDescr(rel));
+	UnregisterSnapshot(snapshot);
+	wf_lookup_close(lookup);
 }
 
 /* Loads the entry of a key; an empty one if the key is new. */
@@ -62,21 +157,11 @@ wf_ledger_load(int workflow, const char *entry_key)
 {
 	LedgerEntry *entry = palloc0(sizeof(LedgerEntry));
 	Relation	rel = wf_store_open("ledger", AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
 	entry->workflow = workflow;
 	entry->entry_key = wf_key_lookup(entry_key);
-	ScanKeyInit(&keys[0], COL_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
-	ScanKeyInit(&keys[1], COL_ENTRY_KEY, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(entry->entry_key));
-	/* The index is ordered by the column's collation. */
-	keys[1].sk_collation = TupleDescAttr(RelationGetDescr(rel), COL_ENTRY_KEY - 1)->attcollation;
-	scan = wf_store_scan(rel, "ledger_pkey", wf_store_snapshot(), 2, keys);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		from_row(entry, tuple, RelationGetDescr(rel));
-	systable_endscan(scan);
+	if (!load_from_place(entry, rel))
+		load_by_index(entry, rel);
 	table_close(rel, NoLock);
 	return entry;
 }
@@ -132,16 +217,19 @@ wf_ledger_save(LedgerEntry *entry)
 		values[COL_REASON - 1] = CStringGetTextDatum(entry->reason);
 	values[COL_CAUSED - 1] = Int32GetDatum(entry->caused);
 	set_time(values, nulls, COL_CAUSED_SINCE, entry->caused_since);
+	nulls[COL_ENROLLMENT - 1] = entry->enrollment == 0;
+	values[COL_ENROLLMENT - 1] = Int64GetDatum(entry->enrollment);
 
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(entry));
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	MemoryContextSwitchTo(old);
 	if (entry->stored)
-		wf_store_update_tuple(rel, &entry->tuple->t_self, tuple);
+		wf_store_update_in_place(rel, &entry->tuple->t_self, tuple);
 	else
 		wf_store_insert_tuple(rel, tuple);
 	entry->tuple = tuple;
 	entry->stored = true;
+	remember_place(entry->workflow, entry->entry_key, &tuple->t_self);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 }

@@ -19,6 +19,7 @@ typedef struct LedgerEntry
 	char	   *reason;
 	int			caused;
 	TimestampTz caused_since;
+	int64		enrollment;				/* the last one that entered; 0 = none */
 	bool		stored;
 	HeapTuple	tuple;
 } LedgerEntry;

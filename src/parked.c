@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "event_internal.h"
 #include "parked.h"
+#include "stat.h"
 #include "store.h"
 
 enum
@@ -38,6 +39,7 @@ wf_parked_insert(Parked *parked)
 	bool	   *nulls = palloc0(natts * sizeof(bool));
 
 	memset(nulls + PARKED_COLUMNS, true, (natts - PARKED_COLUMNS) * sizeof(bool));
+	wf_stat_count(STAT_PARKED);
 	if (parked->id == 0)
 		parked->id = wf_store_nextval("parked_seq");
 	values[COL_ID - 1] = Int64GetDatum(parked->id);

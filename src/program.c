@@ -25,6 +25,7 @@
 
 #include "commands.h"
 #include "compat.h"
+#include "direct.h"
 #include "owner.h"
 #include "parser.h"
 #include "program.h"
@@ -558,6 +559,7 @@ free_plans(Program *program)
 		wf_expr_free(program->code[i].expr);
 		wf_expr_free(program->code[i].timeout);
 		wf_expr_free(program->code[i].per);
+		wf_direct_drop(program->code[i].sql);
 		wf_sql_free(program->code[i].sql);
 	}
 	for (i = 0; i < program->nstarts; i++)

@@ -19,7 +19,9 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "activity.h"
 #include "compat.h"
+#include "order.h"
 #include "owner.h"
 #include "ready.h"
 
@@ -128,6 +130,7 @@ try_program(int workflow, int version)
 static void
 judge(Verdict *verdict)
 {
+	wf_order_use(verdict->key.workflow);
 	verdict->row = wf_workflow_load(verdict->key.workflow);
 	if (verdict->row == NULL)
 		verdict->reason = "workflow_gone";
@@ -170,6 +173,8 @@ wf_ready(int workflow, int version, WorkflowRow **row, const char **reason)
 		Verdict		judged = {key, NULL, NULL, NULL};
 
 		judge(&judged);
+		if (judged.row)
+			wf_activity_workflow(judged.row->signature);
 		MemoryContextSwitchTo(old);
 		verdict = hash_search(verdicts, &key, HASH_ENTER, NULL);
 		*verdict = judged;

@@ -2,8 +2,8 @@
  * reconcile.c -- bringing the engine's tables into line with the catalog.
  *
  * Called by the coordinator at its start, by CALL automation.reconcile() and
- * arm(), and after an extension's script.  Needed because event triggers can
- * be disabled, don't see everything (REASSIGN OWNED, single-user mode,
+ * arm(), after an extension's script and REASSIGN OWNED.  Needed because event
+ * triggers can be disabled, don't see everything (single-user mode,
  * pg_upgrade), and are silent during a restore.  Each function and each table
  * is a subtransaction of its own: one that can't be put right does not keep
  * the others.  Definitions are checked as their owners, but not by the

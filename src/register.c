@@ -32,6 +32,7 @@
 #include "compat.h"
 #include "enginesql.h"
 #include "event.h"
+#include "order.h"
 #include "owner.h"
 #include "parked.h"
 #include "register.h"
@@ -276,15 +277,18 @@ move_rows(int workflow, int owner)
 /*
  * What is unread goes to the new owner: the old one's executor would pass it
  * on, but he may not have one any more.  To the new one's it is a change of
- * this transaction; the row keeps the transaction it was made in.  After
- * move_rows().
+ * this transaction; the row keeps the transaction it was made in.  What stays
+ * must not be found by a row that goes (event_head.c).  After move_rows().
  */
 static void
 move_events(int workflow, int old, int owner)
 {
 	for (int i = 0; i < EVENT_SEGMENTS; i++)
+	{
+		wf_engine_sql(psprintf("UPDATE automation.event_%d SET head = true WHERE owner = $1 AND NOT head", i), "i", old);
 		wf_engine_sql(psprintf("UPDATE automation.event_%d e SET owner = $2, origin = coalesce(e.origin, e.xact),"
 							   " xact = pg_catalog.pg_current_xact_id()" MOVES, i), "iii", old, owner, workflow);
+	}
 	wf_engine_sql("UPDATE automation.parked e SET owner = $2" MOVES, "iii", old, owner, workflow);
 	wf_engine_wake();
 }
@@ -301,6 +305,7 @@ wf_register_owner(WorkflowRow *row, Oid role)
 	int			owner = wf_owner_id(role, true);
 	int			old = row->owner;
 
+	wf_order_change(row->id);
 	keep_unseen_source(row);
 	move_rows(row->id, owner);
 	row->owner = owner;

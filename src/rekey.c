@@ -185,7 +185,8 @@ move_enrollment(Enrollment *e, const KeyChange *change, const char *from)
 	wf_enrollment_save(e);
 }
 
-static void
+/* Returns those that moved. */
+static List *
 move_enrollments(const KeyChange *change)
 {
 	char	   *from = aside(change->old_lookup);
@@ -200,6 +201,7 @@ move_enrollments(const KeyChange *change)
 	step_aside(change);
 	foreach(lc, holders)
 		move_enrollment(lfirst(lc), change, from);
+	return holders;
 }
 
 /* --- ledger --- */
@@ -222,6 +224,8 @@ move_ledger(int workflow, const char *old_key, const char *new_key)
 		to->first_at = from->first_at;
 	if (from->last_at > to->last_at)
 		to->last_at = from->last_at;
+	if (!taken)
+		to->enrollment = from->enrollment;
 	wf_ledger_save(to);
 	if (!taken)
 		wf_ledger_delete(from);
@@ -254,17 +258,30 @@ move_ledgers(int workflow, int version, const KeyChange *change)
 		}
 }
 
+/* The entry key's row says who is inside. */
+static void
+take_ledger(const Enrollment *e)
+{
+	LedgerEntry *ledger = wf_ledger_load(e->workflow, e->entry_key);
+
+	if (!ledger->stored || ledger->enrollment == e->id)
+		return;
+	ledger->enrollment = e->id;
+	wf_ledger_save(ledger);
+}
+
 /* Follows a key update; see rekey.h. */
 void
 wf_rekey(int owner, int source, const char *old_key, const char *new_key)
 {
 	KeyChange	change = {owner, source, old_key, new_key, wf_key_lookup(old_key), wf_key_lookup(new_key)};
+	List	   *moved;
 	List	   *done = NIL;
 	ListCell   *lc;
 
 	if (strcmp(old_key, new_key) == 0)
 		return;
-	move_enrollments(&change);
+	moved = move_enrollments(&change);
 	foreach(lc, wf_rules_of_source(source, NULL))
 	{
 		Rule	   *rule = lfirst(lc);
@@ -274,6 +291,8 @@ wf_rekey(int owner, int source, const char *old_key, const char *new_key)
 		done = lappend_int(done, rule->workflow);
 		move_ledgers(rule->workflow, rule->version, &change);
 	}
+	foreach(lc, moved)
+		take_ledger(lfirst(lc));
 	CommandCounterIncrement();
 }
 

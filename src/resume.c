@@ -22,12 +22,14 @@
 
 #include "capture.h"
 #include "compat.h"
+#include "event.h"
 #include "history.h"
 #include "jump.h"
 #include "owner.h"
 #include "ready.h"
 #include "resume.h"
 #include "settings.h"
+#include "stat.h"
 
 #define LOCKED_DELAY_MS 100				/* doubles up to ... */
 #define LOCKED_DELAY_MAX_MS 5000
@@ -54,6 +56,7 @@ wf_resume_reset(void)
 void
 wf_end(Enrollment *e, TimestampTz now, const char *reason)
 {
+	wf_stat_count(STAT_ENDED);
 	wf_history_write(e, now, "ended", reason, NULL);
 	wf_enrollment_end(e);
 }
@@ -62,6 +65,7 @@ wf_end(Enrollment *e, TimestampTz now, const char *reason)
 void
 wf_hold(Enrollment *e, TimestampTz now, const char *reason)
 {
+	wf_stat_count(STAT_HOLDS);
 	e->state = STATE_HELD;
 	e->reason = pstrdup(reason);
 	e->since = now;
@@ -130,6 +134,7 @@ wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
 		e->since = now;
 	if (counts && e->attempt >= wf_max_attempts)
 	{
+		wf_stat_count(STAT_FAILURES);
 		e->state = STATE_FAILED;
 		e->since = now;
 		e->reason = "error";
@@ -138,6 +143,7 @@ wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
 		wf_history_write(e, now, "failed", "error", failure->error);
 		return;
 	}
+	wf_stat_count(STAT_RETRIES);
 	e->state = STATE_RETRYING;
 	e->reason = counts ? "error" : "locked";
 	e->wake_at = wf_retry_at(now, delays, failure->kind);
@@ -191,6 +197,7 @@ resume_behind(Run *run, const char *why)
 
 	decided = true;
 	decided_found = e->found;
+	wf_stat_count(STAT_RESUMED);
 	wf_history_write(e, run->now, "resumed", why, NULL);
 	e->waiting = WAITING_NONE;
 	e->wake_at = 0;
@@ -211,6 +218,19 @@ why_resumed(const Enrollment *e)
 	return e->found ? "condition" : "timeout";
 }
 
+/*
+ * The row is not under its key.  Who was woken by a change meets the next one
+ * soon, be it a deletion or another key; who was woken by anything else makes
+ * sure that it is not another key.
+ */
+static bool
+end_is_announced(const Enrollment *e, WakeSource source)
+{
+	if (source != WAKE_BY_CHANGE)
+		wf_event_await_key(e->owner, e->source, e->args[0]);
+	return source == WAKE_BY_CHANGE;
+}
+
 /* On a WAIT: decides whether it is over. */
 static void
 look_again(Run *run, WakeSource source, TimestampTz at)
@@ -225,7 +245,8 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 	switch (wf_run_wake(run, at, source == WAKE_BY_TIMER && stored_waiting, &reason))
 	{
 		case WAKE_ENDS:
-			wf_end(e, run->now, reason);
+			if (strcmp(reason, "subject_deleted") != 0 || !end_is_announced(e, source))
+				wf_end(e, run->now, reason);
 			break;
 		case WAKE_RESUMES:
 			resume_behind(run, why_resumed(e));

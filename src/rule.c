@@ -304,7 +304,7 @@ version_is_used(int workflow, int version)
 	HeapTuple	tuple;
 
 	ScanKeyInit(&key, ENROLLMENT_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
-	scan = wf_store_scan(rel, "enrollment_workflow_entry_key_key", wf_store_snapshot(), 1, &key);
+	scan = wf_store_scan(rel, "enrollment_workflow", wf_store_snapshot(), 1, &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool		isnull;

@@ -61,6 +61,8 @@ extern void wf_rules_store(int workflow, int version, int owner, List *checked);
 extern void wf_rules_disarm(int workflow, bool wake_too);
 extern void wf_rules_delete(int workflow);
 
+/* automation.capture(), the trigger function; ERROR if it is missing. */
+extern Oid	wf_capture_function(void);
 /* Creates, rebuilds or drops the capture triggers of a watched table after
  * its armed rules, and invalidates every session's cached rules of it.
  * Takes ShareRowExclusiveLock on it with the session's lock_timeout. */

@@ -52,8 +52,8 @@ static const int16 operation_types[NTRIGGERS] = {
 	TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, TRIGGER_TYPE_DELETE
 };
 
-static Oid
-capture_function(void)
+Oid
+wf_capture_function(void)
 {
 	oidvector  *no_args = buildoidvector(NULL, 0);
 	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
@@ -232,7 +232,7 @@ wf_rules_arm(Oid relation)
 	rel = table_open(root, NoLock);
 	source = wf_source_id(root, false);
 	want_triggers(wanted, rel, source != 0 ? wf_rules_of_source(source, wf_store_snapshot()) : NIL);
-	find_triggers(found, root, capture_function());
+	find_triggers(found, root, wf_capture_function());
 	table_close(rel, NoLock);
 	for (int i = 0; i < NTRIGGERS; i++)
 	{

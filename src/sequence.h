@@ -5,6 +5,8 @@
 #ifndef WF_SEQUENCE_H
 #define WF_SEQUENCE_H
 
+extern void wf_sequence_init(void);
+
 /* Next value of a sequence of ours (INCREMENT 1, CACHE 1, NO CYCLE). */
 extern int64 wf_sequence_next(Oid relid);
 

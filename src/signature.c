@@ -33,6 +33,7 @@
 #include "commands.h"
 #include "compat.h"
 #include "signature.h"
+#include "stored.h"
 
 /* OID of LANGUAGE workflow, InvalidOid if the extension is absent. */
 Oid
@@ -132,6 +133,22 @@ wf_signature_load(Oid function)
 		sig = signature_of(tuple);
 	ReleaseSysCache(tuple);
 	return sig;
+}
+
+/* See signature.h: for who asks about many functions, whose tables others may
+ * have locked. */
+bool
+wf_signature_has_row(Oid function, List *relations)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		has = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	for (int i = 0; i < ((Form_pg_proc) GETSTRUCT(tuple))->pronargs; i++)
+		has = has || list_member_oid(relations, row_relation(((Form_pg_proc) GETSTRUCT(tuple))->proargtypes.values[i]));
+	ReleaseSysCache(tuple);
+	return has;
 }
 
 /* Do the tables of row arguments still have the key columns that were loaded? */
@@ -327,7 +344,7 @@ default_text(const Argument *arg, Datum value)
 	char	   *key;
 
 	if (!arg->is_row)
-		return wf_value_out(value, arg->type);
+		return wf_stored_out(value, arg->type);
 	row = DatumGetHeapTupleHeader(value);
 	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
 	tuple.t_len = HeapTupleHeaderGetDatumLength(row);

@@ -38,6 +38,9 @@ typedef struct Signature
  * not of LANGUAGE workflow.  Checks nothing. */
 extern Signature *wf_signature_load(Oid function);
 
+/* Is a row of one of these tables an argument of the function?  Locks nothing. */
+extern bool wf_signature_has_row(Oid function, List *relations);
+
 /* Same row of pg_proc as when it was loaded? */
 extern bool wf_signature_current(const Signature *sig);
 

@@ -31,6 +31,7 @@
 #include "ready.h"
 #include "settings.h"
 #include "start.h"
+#include "stored.h"
 #include "subject.h"
 
 static HTAB *rules = NULL;				/* id -> Rule, for the batch */
@@ -275,7 +276,7 @@ args_of_row(const Signature *sig, HeapTuple tuple, TupleDesc desc)
 			continue;
 		}
 		value = wf_cast_value(value, &isnull, att->atttypid, att->atttypmod, sig->args[i].type, -1);
-		args[i] = isnull ? NULL : wf_value_out(value, sig->args[i].type);
+		args[i] = isnull ? NULL : wf_stored_out(value, sig->args[i].type);
 	}
 	fill_defaults(sig, args, i);
 	return args;
@@ -511,7 +512,7 @@ is_hidden(const Event *event, const Start *start)
 	rel = table_open(start->relation, AccessShareLock);
 	wf_key_columns(rel, &row.key);
 	table_close(rel, NoLock);
-	return event->key == NULL || row.key.natts == 0 || wf_subject_fetch(&row, event->key, &value) != SUBJECT_FOUND;
+	return event->key == NULL || row.key.natts == 0 || wf_subject_fetch(&row, event->key, &value, NULL) != SUBJECT_FOUND;
 }
 
 /* WHEN and FOR of one rule; see start.h. */

@@ -11,6 +11,9 @@
  *
  * Relation locks are kept to the end of the transaction.
  *
+ * Rows that nobody looks at before the commit may be put off to the end of the
+ * batch and are then inserted together.
+ *
  * OIDs by name are remembered until an invalidation of pg_class's or
  * pg_namespace's names.  During a batch of the executor the indexes of the
  * tables it inserts into stay open; they belong to the resource owner and the
@@ -19,23 +22,28 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "commands/extension.h"
 #include "commands/sequence.h"
+#include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
 #include "store.h"
 
 #define ENGINE_SCHEMA "automation"
+#define PENDING_MAX 200
 
 /* What a name meant when it was looked up. */
 typedef struct KnownName
@@ -50,6 +58,9 @@ typedef struct OpenTable
 {
 	Relation	rel;
 	CatalogIndexState indexes;
+	int			npending;				/* rows that are to be inserted together */
+	TupleTableSlot **pending;
+	int			nslots;					/* made so far, of PENDING_MAX */
 } OpenTable;
 
 static HTAB *known_names = NULL;
@@ -149,7 +160,7 @@ open_for_batch(Relation rel)
 {
 	MemoryContext context = MemoryContextSwitchTo(batch_context);
 	ResourceOwner owner = CurrentResourceOwner;
-	OpenTable  *table = palloc(sizeof(OpenTable));
+	OpenTable  *table = palloc0(sizeof(OpenTable));
 
 	/* the caller may be in a subtransaction of a function that a step called */
 	CurrentResourceOwner = batch_owner;
@@ -161,9 +172,9 @@ open_for_batch(Relation rel)
 	return table;
 }
 
-/* The table's open indexes; NULL if no batch is running. */
-static CatalogIndexState
-open_indexes(Relation rel)
+/* The table as it is open for the batch; NULL if no batch is running. */
+static OpenTable *
+open_table(Relation rel)
 {
 	ListCell   *lc;
 
@@ -174,9 +185,40 @@ open_indexes(Relation rel)
 		OpenTable  *table = lfirst(lc);
 
 		if (table->rel == rel)
-			return table->indexes;
+			return table;
 	}
-	return open_for_batch(rel)->indexes;
+	return open_for_batch(rel);
+}
+
+/* Its indexes; NULL if no batch is running. */
+static CatalogIndexState
+open_indexes(Relation rel)
+{
+	OpenTable  *table = open_table(rel);
+
+	return table ? table->indexes : NULL;
+}
+
+/* Inserts the rows that were put off: one WAL record a page, not one a row. */
+static void
+insert_pending(OpenTable *table)
+{
+	if (table->npending > 0)
+		CatalogTuplesMultiInsertWithInfo(table->rel, table->pending, table->npending, table->indexes);
+	for (int i = 0; i < table->npending; i++)
+		ExecClearTuple(table->pending[i]);
+	table->npending = 0;
+}
+
+/* A free slot for a row to be put off. */
+static TupleTableSlot *
+next_slot(OpenTable *table)
+{
+	if (table->pending == NULL)
+		table->pending = palloc(PENDING_MAX * sizeof(TupleTableSlot *));
+	if (table->npending == table->nslots)
+		table->pending[table->nslots++] = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsHeapTuple);
+	return table->pending[table->npending++];
 }
 
 /* A batch begins: in its (sub)transaction, before anything is written. */
@@ -194,13 +236,18 @@ wf_store_batch_end(void)
 {
 	ListCell   *lc;
 
+	PushActiveSnapshot(GetTransactionSnapshot());	/* storing a long value needs one */
 	foreach(lc, open_tables)
 	{
 		OpenTable  *table = lfirst(lc);
 
+		insert_pending(table);
+		for (int i = 0; i < table->nslots; i++)
+			ExecDropSingleTupleTableSlot(table->pending[i]);
 		CatalogCloseIndexes(table->indexes);
 		relation_close(table->rel, NoLock);
 	}
+	PopActiveSnapshot();
 	wf_store_batch_forget();
 }
 
@@ -237,6 +284,45 @@ wf_store_update_tuple(Relation rel, ItemPointer tid, HeapTuple tuple)
 		CatalogTupleUpdate(rel, tid, tuple);
 }
 
+/* Index entries for a new version of a row that keeps its keys. */
+static void
+insert_index_entries(CatalogIndexState indexes, Relation rel, HeapTuple tuple)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	ExecStoreHeapTuple(tuple, slot, false);
+	for (int i = 0; i < indexes->ri_NumIndices; i++)
+	{
+		IndexInfo  *info = indexes->ri_IndexRelationInfo[i];
+
+		FormIndexDatum(info, slot, NULL, values, nulls);
+		index_insert(indexes->ri_IndexRelationDescs[i], values, nulls, &tuple->t_self, rel,
+					 UNIQUE_CHECK_NO, true, info);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * Replaces the tuple at tid by one with the same values in all indexed columns;
+ * ERROR if it was changed by another transaction.  That the row is still there
+ * is all that a unique index could ask, so none is asked: it would look at each
+ * version of the row that an old snapshot keeps from being removed.
+ */
+void
+wf_store_update_in_place(Relation rel, ItemPointer tid, HeapTuple tuple)
+{
+	CatalogIndexState indexes = open_indexes(rel);
+	CatalogIndexState own = indexes ? NULL : CatalogOpenIndexes(rel);
+
+	wf_compat_heap_update(rel, tid, tuple);
+	if (!HeapTupleIsHeapOnly(tuple))
+		insert_index_entries(indexes ? indexes : own, rel, tuple);
+	if (own)
+		CatalogCloseIndexes(own);
+}
+
 /* Inserts a row and its index entries; tid may be NULL. */
 void
 wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointer tid)
@@ -247,6 +333,28 @@ wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointer tid)
 	if (tid)
 		*tid = tuple->t_self;
 	heap_freetuple(tuple);
+}
+
+/* Inserts a row before the batch commits; nobody sees it earlier. */
+void
+wf_store_insert_later(Relation rel, Datum *values, bool *nulls)
+{
+	OpenTable  *table = open_table(rel);
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context;
+
+	if (table == NULL)
+	{
+		wf_store_insert(rel, values, nulls, NULL);
+		return;
+	}
+	context = MemoryContextSwitchTo(batch_context);
+	CurrentResourceOwner = batch_owner;
+	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(rel), values, nulls), next_slot(table), true);
+	if (table->npending == PENDING_MAX)
+		insert_pending(table);
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(context);
 }
 
 /*
@@ -271,17 +379,33 @@ wf_store_delete(Relation rel, ItemPointer tid)
 	CatalogTupleDelete(rel, tid);
 }
 
+/* OID of an index of ours; ERROR if it is gone. */
+Oid
+wf_store_index(const char *name)
+{
+	Oid			relid = wf_store_relid(name);
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index automation.%s does not exist", name),
+				 errhint("The extension is damaged: restore it from a backup.")));
+	return relid;
+}
+
+/* Opens an index of ours for reading; the caller closes it. */
+Relation
+wf_store_open_index(const char *name)
+{
+	return index_open(wf_store_index(name), AccessShareLock);
+}
+
 /* Begins a scan; index NULL = whole table in physical order. */
 SysScanDesc
 wf_store_scan(Relation rel, const char *index, Snapshot snapshot, int nkeys, ScanKey keys)
 {
-	Oid			indexid = index ? wf_store_relid(index) : InvalidOid;
+	Oid			indexid = index ? wf_store_index(index) : InvalidOid;
 
-	if (index && !OidIsValid(indexid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index automation.%s does not exist", index),
-				 errhint("The extension is damaged: restore it from a backup.")));
 	return systable_beginscan(rel, indexid, index != NULL, snapshot, nkeys, keys);
 }
 

@@ -33,17 +33,26 @@ extern bool wf_store_present(void);
 
 /* Opens an engine table; ERROR with a hint if it is gone. */
 extern Relation wf_store_open(const char *name, LOCKMODE mode);
+
+/* OID of an index of ours; ERROR with a hint if it is gone. */
+extern Oid	wf_store_index(const char *name);
+/* Opens an index of an engine table for reading; ERROR with a hint if it is gone. */
+extern Relation wf_store_open_index(const char *name);
 /* The same but NULL if it is gone. */
 extern Relation wf_store_try_open(const char *name, LOCKMODE mode);
 
 /* tid (may be NULL) receives the new row's place. */
 extern void wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointer tid);
+/* The same at the end of the batch at the latest; nobody may look for it before. */
+extern void wf_store_insert_later(Relation rel, Datum *values, bool *nulls);
 /* Replaces the columns marked in replace[]; the new tuple's TID is put in *old->t_self. */
 extern void wf_store_update(Relation rel, HeapTuple old, Datum *values, bool *nulls, bool *replace);
 extern void wf_store_delete(Relation rel, ItemPointer tid);
 /* The same with a tuple the caller has formed. */
 extern void wf_store_insert_tuple(Relation rel, HeapTuple tuple);
 extern void wf_store_update_tuple(Relation rel, ItemPointer tid, HeapTuple tuple);
+/* The same if no indexed column changes. */
+extern void wf_store_update_in_place(Relation rel, ItemPointer tid, HeapTuple tuple);
 
 /*
  * Between begin and end, or forget after a rollback, the indexes of the tables

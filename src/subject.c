@@ -27,10 +27,12 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "lookup.h"
 #include "owner.h"
 #include "subject.h"
 
@@ -148,30 +150,43 @@ key_values(const Argument *arg, const char *key, Datum *values)
 		values[i] = wf_value_in(texts[i], arg->key.type[i], -1);
 }
 
+static void
+refuse_changed_key(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the primary key of \"%s\" was changed while the workflow ran", RelationGetRelationName(rel))));
+}
+
 /* One descent of the primary key's index under the latest snapshot. */
 static bool
-fetch_direct(const Argument *arg, const Access *access, const Datum *values, Datum *row)
+fetch_direct(const Argument *arg, const Access *access, const Datum *values, Datum *row, ItemPointer tid)
 {
-	Relation	rel = table_open(arg->relation, AccessShareLock);
+	Lookup	   *lookup = wf_lookup_open(arg->relation, access->index);
+	Relation	index = wf_lookup_index(lookup);
 	ScanKeyData keys[INDEX_MAX_KEYS];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			i;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
 
-	for (i = 0; i < arg->key.natts; i++)
-		ScanKeyEntryInitialize(&keys[i], 0, arg->key.attnum[i], BTEqualStrategyNumber,
+	for (int i = 0; i < arg->key.natts; i++)
+	{
+		if (index->rd_index->indkey.values[i] != arg->key.attnum[i])
+			refuse_changed_key(wf_lookup_table(lookup));
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber,
 							   access->input[i], access->collation[i], access->equality[i], values[i]);
-	if (!wf_key_fits(&arg->key, RelationGetDescr(rel)))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the primary key of \"%s\" was changed while the workflow ran", RelationGetRelationName(rel))));
-	scan = systable_beginscan(rel, access->index, true, NULL, arg->key.natts, keys);
-	tuple = systable_getnext(scan);
-	if (tuple)
-		*row = heap_copy_tuple_as_datum(tuple, RelationGetDescr(rel));
-	systable_endscan(scan);
-	table_close(rel, NoLock);
-	return tuple != NULL;
+	}
+	if (!wf_key_fits(&arg->key, RelationGetDescr(wf_lookup_table(lookup))))
+		refuse_changed_key(wf_lookup_table(lookup));
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = wf_lookup_find(lookup, arg->key.natts, keys, snapshot);
+	if (slot)
+	{
+		*row = heap_copy_tuple_as_datum(ExecFetchSlotHeapTuple(slot, false, NULL), slot->tts_tupleDescriptor);
+		*tid = slot->tts_tid;
+	}
+	UnregisterSnapshot(snapshot);
+	wf_lookup_close(lookup);
+	return slot != NULL;
 }
 
 /* Qualified name of a type's default equality operator. */
@@ -242,15 +257,19 @@ fetch_by_sql(const Argument *arg, Access *access, Datum *values, Datum *row)
 
 /* Reads the row; see subject.h. */
 SubjectState
-wf_subject_fetch(const Argument *arg, const char *key, Datum *row)
+wf_subject_fetch(const Argument *arg, const char *key, Datum *row, ItemPointer tid)
 {
 	Access	   *access = access_of(arg);
 	Datum		values[INDEX_MAX_KEYS];
 	Datum		hidden;
+	ItemPointerData place;
 
+	if (tid == NULL)
+		tid = &place;
+	ItemPointerSetInvalid(tid);
 	key_values(arg, key, values);
 	if (access->direct)
-		return fetch_direct(arg, access, values, row) ? SUBJECT_FOUND : SUBJECT_GONE;
+		return fetch_direct(arg, access, values, row, tid) ? SUBJECT_FOUND : SUBJECT_GONE;
 	if (fetch_by_sql(arg, access, values, row))
 		return SUBJECT_FOUND;
 	if (get_rel_relkind(arg->relation) == RELKIND_RELATION)
@@ -259,7 +278,7 @@ wf_subject_fetch(const Argument *arg, const char *key, Datum *row)
 		bool		has_index = note_index(access, rel);
 
 		table_close(rel, NoLock);
-		if (has_index && fetch_direct(arg, access, values, &hidden))
+		if (has_index && fetch_direct(arg, access, values, &hidden, &place))
 			return SUBJECT_NOT_VISIBLE;
 	}
 	return SUBJECT_GONE;
@@ -326,7 +345,7 @@ wf_subject_key(const Argument *arg, char *key)
 
 	for (int i = 0; i < arg->key.natts && unique; i++)
 		unique = text_is_unique(arg, i);
-	if (unique || wf_subject_fetch(arg, key, &row) != SUBJECT_FOUND)
+	if (unique || wf_subject_fetch(arg, key, &row, NULL) != SUBJECT_FOUND)
 		return key;
 	tuple.t_data = DatumGetHeapTupleHeader(row);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);

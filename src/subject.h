@@ -14,8 +14,9 @@ typedef enum
 } SubjectState;
 
 /* Reads the row as the current user sees it now (own changes included);
- * *row is a composite datum in the current context. */
-extern SubjectState wf_subject_fetch(const Argument *arg, const char *key, Datum *row);
+ * *row is a composite datum in the current context.  *tid, unless NULL, is where
+ * it was found; invalid if that is not known. */
+extern SubjectState wf_subject_fetch(const Argument *arg, const char *key, Datum *row, ItemPointer tid);
 
 /* automation.source.id of the argument's table; 0 = unknown. */
 extern int	wf_subject_source(const Argument *arg);

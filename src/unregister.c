@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "enginesql.h"
 #include "event.h"
+#include "order.h"
 #include "owner.h"
 #include "register.h"
 #include "rule.h"
@@ -67,6 +68,7 @@ wf_unregister(int id)
 		"DELETE FROM automation.workflow WHERE id = $1"
 	};
 
+	wf_order_change(id);
 	close_calls(id);
 	if (wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 LIMIT 1", "i", id) > 0)
 	{

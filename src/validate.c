@@ -414,19 +414,6 @@ mentions(List *versions, List *names)
 	return false;
 }
 
-static bool
-is_argument(const WorkflowRow *row, List *relations)
-{
-	Signature  *sig = wf_signature_load(row->routine);
-
-	for (int i = 0; sig != NULL && i < sig->nargs; i++)
-	{
-		if (list_member_oid(relations, sig->args[i].relation))
-			return true;
-	}
-	return false;
-}
-
 static List *
 names_of(List *relations, List *names)
 {
@@ -462,7 +449,8 @@ revalidate_user(void *arg)
 	if (!can_be_validated(row))
 		return;
 	versions = load_versions(row);
-	if (users->names == NIL || mentions(versions, users->names) || is_argument(row, users->relations))
+	if (users->names == NIL || mentions(versions, users->names) ||
+		wf_signature_has_row(row->routine, users->relations))
 		revalidate_versions(row, versions, true);
 }
 

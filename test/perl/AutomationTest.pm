@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(new_server owner_database wait_until wait_for_log server_up executor_pid);
+our @EXPORT_OK = qw(new_server owner_database wait_until wait_for_log server_up executor_pid process_lives children);
 
 # A server that preloads the library, started.  Further lines of configuration
 # come last, so they win.
@@ -115,6 +115,37 @@ sub executor_pid
 
 	return unless wait_until($session, "SELECT count(*) = 1 FROM ($query) x");
 	return $session->query($query);
+}
+
+# A zombie, whom nobody has reaped yet, is dead.
+sub process_lives
+{
+	my ($pid) = @_;
+
+	open my $file, '<', "/proc/$pid/stat" or return 0;
+	my $stat = <$file> // '';
+	close $file;
+	return $stat =~ /\) [^ZX] [^)]*$/ ? 1 : 0;
+}
+
+# Title of each child of a process, by its pid; for a server that takes no
+# connections at the moment.
+sub children
+{
+	my ($parent) = @_;
+	my %title;
+
+	open my $list, '<', "/proc/$parent/task/$parent/children" or return;
+	for my $pid (split ' ', <$list> // '')
+	{
+		open my $file, '<', "/proc/$pid/cmdline" or next;
+		my $line = <$file>;
+		close $file;
+		# what has no title yet is about to get one
+		$title{$pid} = $line =~ s/\0.*//sr if defined $line && process_lives($pid);
+	}
+	close $list;
+	return %title;
 }
 
 # A psql that stays open.

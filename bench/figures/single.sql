@@ -1,0 +1,7 @@
+-- Tables of the figure "single".
+
+CREATE TABLE none (LIKE contact INCLUDING ALL);
+CREATE TABLE noop (LIKE contact INCLUDING ALL);
+CREATE TABLE w1000 (LIKE contact INCLUDING ALL);
+CREATE TRIGGER noop AFTER UPDATE ON noop FOR EACH ROW EXECUTE FUNCTION noop();
+CALL watch('w1000', 1000);

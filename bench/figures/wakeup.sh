@@ -1,0 +1,38 @@
+# What 16 sessions that commit lose to waking the executor.
+#
+# All of them insert a row and with it an event, and wait for the disk. Floor: the
+# same, while the executor is inside a statement that sleeps: it has been woken
+# already, so no further commit wakes it, and it takes no CPU. In the other turn
+# it is idle and every commit may be the one to wake it. It then also reads and
+# deletes the events, on the same cores; so the sessions' own CPU for a
+# transaction stands beside the throughput: in that only the wake-up differs.
+# Bar: 97 % of the floor.
+
+wakeup_rounds=$(size 5 9)
+wakeup_seconds=$(size 2 4)
+
+# wakeup_pause SECONDS: returns when the executor is in it
+wakeup_pause()
+{
+	sql -c "INSERT INTO pause (seconds) VALUES ($1)"
+	await 60 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type LIKE 'automation executor%' AND wait_event = 'PgSleep'"
+	sleep 0.5		# it was cancelled by then, for it takes long, and runs again alone
+}
+
+wakeup_idle()
+{
+	await 120 "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type LIKE 'automation executor%' AND state = 'idle' AND now() - state_change > interval '0.2 s'"
+}
+
+figure_wakeup()
+{
+	local round
+	echo "INSERT INTO arrival (kind) VALUES ('phone call');" > "$host/wakeup.sql"
+	for ((round = 0; round <= wakeup_rounds; round++)); do
+		wakeup_pause $((wakeup_seconds + 2))
+		bench wakeup floor $round "$host/wakeup.sql" -c 16 -j 2 -T $wakeup_seconds
+		wakeup_idle
+		bench wakeup woken $round "$host/wakeup.sql" -c 16 -j 2 -T $wakeup_seconds
+		wakeup_idle
+	done
+}

@@ -1,0 +1,60 @@
+-- Who may do what.  PUBLIC gets what harms nobody: functions that look at
+-- their caller, and the trigger function, which a restoring owner needs.
+
+REVOKE ALL ON ALL ROUTINES IN SCHEMA automation FROM PUBLIC;
+REVOKE ALL ON SCHEMA automation FROM PUBLIC;
+REVOKE ALL ON LANGUAGE workflow FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA automation TO PUBLIC;
+
+-- does nothing on a table that no workflow watches
+GRANT EXECUTE ON FUNCTION automation.capture() TO PUBLIC;
+
+-- only the caller's own workflows
+GRANT EXECUTE ON PROCEDURE automation.run() TO PUBLIC;
+
+-- each checks whose workflow or call it is
+GRANT EXECUTE ON FUNCTION automation.pause(text, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.resume(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.unenroll(text, anyelement) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.unenroll(bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.unenroll_others(anyelement) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.retry(bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.retry(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.accept_versions(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.finished(bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;
+
+-- show and reset what is the caller's
+GRANT EXECUTE ON FUNCTION automation.stat_counters() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.stat_buckets() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.stat_reset(regrole) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.health() TO PUBLIC;
+
+-- say nothing about anybody; the views call the first and the last as their reader
+GRANT EXECUTE ON FUNCTION automation.now() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.entered_at() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.statement_at(text, int) TO PUBLIC;
+
+-- From here on DDL is watched.  ALWAYS: also where session_replication_role
+-- says replica.  CREATE TRIGGER is in the list because pg_restore ends with the
+-- tables' triggers.
+
+CREATE EVENT TRIGGER automation_ddl ON ddl_command_end
+    WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER TABLE', 'ALTER VIEW',
+                 'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'ALTER DOMAIN',
+                 'ALTER SCHEMA', 'CREATE TRIGGER', 'CREATE EXTENSION', 'ALTER EXTENSION',
+                 'REASSIGN OWNED')
+    EXECUTE FUNCTION automation.ddl_end();
+COMMENT ON EVENT TRIGGER automation_ddl IS 'Registers workflows and keeps the registry in line with DDL';
+ALTER EVENT TRIGGER automation_ddl ENABLE ALWAYS;
+
+CREATE EVENT TRIGGER automation_drop ON sql_drop
+    WHEN TAG IN ('DROP FUNCTION', 'DROP ROUTINE', 'DROP TABLE', 'DROP VIEW', 'DROP MATERIALIZED VIEW',
+                 'DROP FOREIGN TABLE', 'DROP TYPE', 'DROP DOMAIN', 'DROP SCHEMA', 'DROP EXTENSION',
+                 'DROP OWNED', 'ALTER TABLE')
+    EXECUTE FUNCTION automation.sql_drop();
+COMMENT ON EVENT TRIGGER automation_drop IS 'Forgets workflows and tables that were dropped';
+ALTER EVENT TRIGGER automation_drop ENABLE ALWAYS;
+
+SELECT automation.announce();

@@ -1,0 +1,98 @@
+-- What the fuzzer found, each in its smallest form.
+SET client_min_messages = warning;
+CREATE ROLE fuzzed_author LOGIN;
+CREATE SCHEMA fuzzed AUTHORIZATION fuzzed_author;
+GRANT USAGE ON LANGUAGE workflow TO fuzzed_author;
+GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO fuzzed_author;
+\c - fuzzed_author
+SET search_path = fuzzed;
+CREATE TABLE person (id int PRIMARY KEY, name text, born date, zone text, due timestamptz);
+CREATE TABLE log (what text);
+
+-- An error of a fragment that ends too early is at the fragment's end
+CREATE FUNCTION w(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  INSERT INTO log SELECT 'é', 1 + ;
+  INSERT INTO log VALUES ('afterwards');
+END $$;
+CREATE FUNCTION w(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  IF p.name = ('é' || ) THEN EXIT; END IF;
+END $$;
+CREATE FUNCTION w(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+  ENROLL AGAIN PER p, 1 +;
+BEGIN
+END $$;
+
+-- An error that the core tells no place of is at the fragment
+CREATE FUNCTION w(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+DECLARE
+  i int;
+  x elsewhere.fuzzed.person;
+BEGIN
+END $$;
+CREATE FUNCTION w(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.id > 0 AND make_date(2024, 2, 0) < new.born;
+BEGIN
+END $$;
+
+-- Very many statements, and a mistake in the last one
+DO $do$
+DECLARE
+  body text := 'ENROLL AGAIN; BEGIN' || repeat(E'\n INSERT INTO log VALUES (''é'' || p.name || ''a long text to fill the body up to its limit of one megabyte, nearly'');', 8000);
+BEGIN
+  EXECUTE format('CREATE FUNCTION big(p person) RETURNS bigint LANGUAGE workflow AS %L', body || ' END');
+  BEGIN
+    EXECUTE format('CREATE FUNCTION bad(p person) RETURNS bigint LANGUAGE workflow AS %L', body || ' SELECT nosuch; END');
+  EXCEPTION WHEN undefined_column THEN
+    RAISE WARNING '%', SQLERRM;
+  END;
+END $do$;
+DROP FUNCTION big;
+
+-- A moment out of now() is one of when the wait began: it comes
+CREATE FUNCTION later(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  WAIT UNTIL now() + interval '1 day';
+  INSERT INTO log VALUES (p.id || ' now ' || (now() >= entered_at() + interval '1 day'));
+  WAIT UNTIL current_date + 1 TIMEOUT '30 days';
+  INSERT INTO log VALUES (p.id || ' date ' || found);
+  WAIT UNTIL statement_timestamp() + interval '400 days';
+  INSERT INTO log VALUES (p.id || ' server ' || found);
+END $$;
+-- what stands in the row moves it
+CREATE FUNCTION moved(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  WAIT UNTIL greatest(p.due, now() + interval '1 day');
+  INSERT INTO log VALUES (p.id || ' moved to the ' || extract(day FROM now() - entered_at()) || '. day');
+END $$;
+-- the zone as well
+CREATE FUNCTION zoned(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+  TIME ZONE p.zone;
+BEGIN
+  WAIT UNTIL current_date + 1 TIMEOUT '30 days';
+  INSERT INTO log VALUES (p.id || ' zoned ' || found);
+END $$;
+INSERT INTO person VALUES (1, 'a', NULL, NULL), (2, 'b', NULL, 'Asia/Tokyo');
+UPDATE person SET due = automation.now() + interval '5 days 2 hours' WHERE id = 2;
+CALL automation.run();
+CALL automation.advance('3 days');
+UPDATE person SET zone = 'America/Lima' WHERE id = 2;
+SELECT what FROM log ORDER BY what;
+TRUNCATE log;
+CALL automation.advance('500 days');
+SELECT what FROM log ORDER BY what;
+SELECT workflow, state, statement FROM automation.enrollments;
+
+\c - postgres
+SET client_min_messages = warning;
+DROP SCHEMA fuzzed CASCADE;
+DROP OWNED BY fuzzed_author;
+DROP ROLE fuzzed_author;
