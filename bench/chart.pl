@@ -14,8 +14,8 @@ die "usage: chart.pl [--log] TITLE X-LABEL Y-LABEL\n" if @ARGV != 3;
 my ($title, $x_label, $y_label) = map { escape($_) } @ARGV;
 
 # The drawing, in pixels: the plot's edges leave room for labels and the legend.
-my ($width, $height) = (760, 430);
-my ($left, $right, $top, $bottom) = (72, 740, 58, 330);
+my $width = 760;
+my ($left, $right, $top, $bottom) = (72, 724, 68, 340);
 my @colours = ('#0072b2', '#d55e00', '#009e73', '#a05195');    # told apart by the colour-blind, too
 
 my (@names, %points, %levels);
@@ -34,6 +34,7 @@ while (<STDIN>)
 die "chart.pl: no data\n" unless @names;
 
 my @all = map { @{ $points{$_} } } @names;
+my $height = $bottom + 66 + 20 * int((@names + keys(%levels) + 1) / 2);
 my @xs = sort { $a <=> $b } map { $_->[0] } @all;
 my ($x_min, $x_max) = @xs[ 0, -1 ];
 my ($y_max) = sort { $b <=> $a } (map { $_->[1] } @all), values %levels;
@@ -100,7 +101,7 @@ text { font: 13px sans-serif; fill: #222222; }
 .card { fill: #ffffff; stroke: #cccccc; }
 .grid { stroke: #e4e4e4; }
 .axis { stroke: #777777; }
-.level { stroke: #777777; stroke-width: 1.5; stroke-dasharray: 6 4; }
+.level { stroke: #777777; stroke-width: 1.5; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 \@media (prefers-color-scheme: dark) {
 text { fill: #e6e6e6; }
@@ -128,10 +129,13 @@ for my $x (x_ticks())
 }
 printf qq{<text x="%d" y="%d" text-anchor="middle">%s</text>\n}, ($left + $right) / 2, $bottom + 42, $x_label;
 
+# Levels, the highest first, each with other dashes
+my %dashes;
 for my $name (sort { $levels{$b} <=> $levels{$a} } keys %levels)
 {
 	my $at = place_y($levels{$name});
-	printf qq{<line class="level" x1="%d" y1="%s" x2="%d" y2="%s"/>\n}, $left, $at, $right, $at;
+	$dashes{$name} = ('8 4', '2 3', '12 3 2 3')[ keys(%dashes) % 3 ];
+	printf qq{<line class="level" stroke-dasharray="%s" x1="%d" y1="%s" x2="%d" y2="%s"/>\n}, $dashes{$name}, $left, $at, $right, $at;
 }
 
 # Lines, with dots where there are few points
@@ -152,7 +156,7 @@ for my $name (@names, sort { $levels{$b} <=> $levels{$a} } keys %levels)
 {
 	my $x = $left + ($i % 2) * 340;
 	my $y = $bottom + 66 + int($i / 2) * 20;
-	my $style = $points{$name} ? qq{class="line" stroke="$colours[$i % @colours]"} : 'class="level"';
+	my $style = $points{$name} ? qq{class="line" stroke="$colours[$i % @colours]"} : qq{class="level" stroke-dasharray="$dashes{$name}"};
 	printf qq{<line %s x1="%d" y1="%d" x2="%d" y2="%d"/>\n<text x="%d" y="%d">%s</text>\n}, $style, $x, $y - 4, $x + 26, $y - 4, $x + 34, $y, escape($name);
 	$i++;
 }

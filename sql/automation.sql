@@ -226,7 +226,7 @@ CREATE TABLE automation.history_00 (
     enrollment  bigint,
     source      int,
     key         text,
-    event       text NOT NULL,           -- entered, waiting, resumed, ended, failed, retrying, held, released, not_entered, statement ...
+    event       text NOT NULL,           -- entered, entered+waiting, entered+ended ..., waiting, resumed, ended, failed, retrying, held, released, not_entered, statement ...
     reason      text,
     statement   int,
     detail      jsonb
@@ -665,22 +665,36 @@ COMMENT ON COLUMN automation.enrollments.owner IS 'role it runs as';
 COMMENT ON COLUMN automation.enrollments.args IS 'arguments in order: primary key of a row, text of a value';
 COMMENT ON COLUMN automation.enrollments.vars IS 'DECLAREd variables in order, as text';
 
--- The months of history as one; of use to the engine and the journal only.
+-- The months of history as one; of use to the engine and the journal only.  A row
+-- that tells of an entry and of what came next within it ("entered+ended") is two.
 CREATE VIEW automation.history AS
-SELECT ctid AS position, h.* FROM automation.history_00 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_01 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_02 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_03 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_04 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_05 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_06 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_07 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_08 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_09 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_10 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_11 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_12 h UNION ALL
-SELECT ctid AS position, h.* FROM automation.history_13 h;
+SELECT ((stored.position::text::point)[0]::bigint * 65536 + (stored.position::text::point)[1]::bigint) * 2 + part.n AS position,
+       stored.at, stored.owner, stored.workflow, stored.version, stored.enrollment, stored.source, stored.key,
+       part.event,
+       CASE WHEN part.last THEN stored.reason END AS reason,
+       CASE WHEN part.last THEN stored.statement ELSE 0 END AS statement,
+       CASE WHEN part.last THEN stored.detail END AS detail
+FROM (
+    SELECT ctid AS position, h.* FROM automation.history_00 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_01 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_02 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_03 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_04 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_05 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_06 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_07 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_08 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_09 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_10 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_11 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_12 h UNION ALL
+    SELECT ctid AS position, h.* FROM automation.history_13 h
+) stored
+     CROSS JOIN LATERAL (VALUES
+         (pg_catalog.split_part(stored.event, '+', 1), 0, pg_catalog.strpos(stored.event, '+') = 0),
+         (nullif(pg_catalog.split_part(stored.event, '+', 2), ''), 1, true)
+     ) part (event, n, last)
+WHERE part.event IS NOT NULL;
 COMMENT ON VIEW automation.history IS 'For the engine: see automation.journal';
 
 CREATE VIEW automation.journal WITH (security_barrier) AS

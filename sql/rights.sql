@@ -43,8 +43,7 @@ GRANT EXECUTE ON FUNCTION automation.statement_at(text, int) TO PUBLIC;
 CREATE EVENT TRIGGER automation_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER TABLE', 'ALTER VIEW',
                  'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'ALTER DOMAIN',
-                 'ALTER SCHEMA', 'CREATE TRIGGER', 'CREATE EXTENSION', 'ALTER EXTENSION',
-                 'REASSIGN OWNED')
+                 'ALTER SCHEMA', 'CREATE TRIGGER', 'CREATE EXTENSION', 'ALTER EXTENSION')
     EXECUTE FUNCTION automation.ddl_end();
 COMMENT ON EVENT TRIGGER automation_ddl IS 'Registers workflows and keeps the registry in line with DDL';
 ALTER EVENT TRIGGER automation_ddl ENABLE ALWAYS;

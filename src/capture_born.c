@@ -9,6 +9,11 @@
  * Answers are kept for the versions written last, so that a loop over one row
  * doesn't look up again and again.
  *
+ * An ALTER TABLE that rewrites a table writes all rows anew, and as if they had
+ * been inserted.  They count as there before, and so do those that were really
+ * inserted before it: to take the change of an old row for one of a new row
+ * would lose it.
+ *
  * Only core operator classes are called; no locks beyond those of the writer.
  */
 #include "postgres.h"
@@ -35,13 +40,13 @@
 
 typedef struct VersionId
 {
-	Oid			relid;
+	Oid			file;					/* a table that is rewritten gets another */
 	ItemPointerData tid;
 } VersionId;
 
 typedef struct RecentVersion
 {
-	VersionId	id;						/* relid 0: free */
+	VersionId	id;						/* file 0: free */
 	bool		born;
 } RecentVersion;
 
@@ -55,12 +60,13 @@ static RecentVersion recent[RECENT];
 static bool recent_used = false;
 static HTAB *moved = NULL;				/* TopTransactionContext */
 static bool moved_overflow = false;
+static CommandId altered = FirstCommandId;	/* commands below may have rewritten tables */
 
 static void
 set_id(VersionId *id, Relation rel, ItemPointer tid)
 {
 	memset(id, 0, sizeof(VersionId));
-	id->relid = RelationGetRelid(rel);
+	id->file = wf_compat_file(rel);
 	ItemPointerCopy(tid, &id->tid);
 }
 
@@ -69,7 +75,7 @@ recent_place(const VersionId *id)
 {
 	uint32		n = ItemPointerGetBlockNumberNoCheck(&id->tid) * 31 + ItemPointerGetOffsetNumberNoCheck(&id->tid);
 
-	return &recent[(n + id->relid) % RECENT];
+	return &recent[(n + id->file) % RECENT];
 }
 
 void
@@ -118,6 +124,20 @@ wf_born_forget(void)
 	recent_used = false;
 	moved = NULL;
 	moved_overflow = false;
+	altered = FirstCommandId;
+}
+
+void
+wf_born_altered(void)
+{
+	altered = GetCurrentCommandId(false);
+}
+
+static bool
+is_rewritten(Relation rel, HeapTuple tuple)
+{
+	return wf_compat_file_is_new(rel) && rel->rd_createSubid == InvalidSubTransactionId &&
+		HeapTupleHeaderGetCmin(tuple->t_data) < altered;
 }
 
 bool
@@ -133,6 +153,8 @@ inserted_version(Relation rel, HeapTuple tuple)
 	VersionId	id;
 	MovedVersion *version;
 
+	if (is_rewritten(rel, tuple))
+		return false;
 	if (moved == NULL)
 		return true;
 	set_id(&id, rel, &tuple->t_self);

@@ -1,6 +1,6 @@
 /*
  * capture_born.h -- was a row inserted by the current transaction?
- * Between capture.c and capture_born.c only.
+ * For capture.c; wf_born_altered() for ddl.c.
  */
 #ifndef WF_CAPTURE_BORN_H
 #define WF_CAPTURE_BORN_H
@@ -16,6 +16,8 @@ extern bool wf_born_row_is_own(Relation rel, const KeyColumns *key, HeapTuple tu
 extern void wf_born_remember(Relation rel, ItemPointer tid, bool born);
 /* The same about a version that came from another partition. */
 extern void wf_born_moved(Relation rel, ItemPointer tid, bool born);
+/* An ALTER TABLE has just ended. */
+extern void wf_born_altered(void);
 extern void wf_born_forget(void);
 
 #endif

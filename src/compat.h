@@ -219,6 +219,14 @@ extern int no_such_variable
 #endif
 #define WF_COMPAT_HAS_VIRTUAL(constraints) false
 #endif
+/* The file a table is in, and whether this transaction has made it. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_file(rel) ((rel)->rd_locator.relNumber)
+#define wf_compat_file_is_new(rel) ((rel)->rd_firstRelfilelocatorSubid != InvalidSubTransactionId)
+#else
+#define wf_compat_file(rel) ((rel)->rd_node.relNode)
+#define wf_compat_file_is_new(rel) ((rel)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
+#endif
 #if PG_VERSION_NUM >= 170000
 #define wf_compat_search_path_matches(path) SearchPathMatchesCurrentEnvironment(path)
 #else

@@ -33,6 +33,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "capture_born.h"
 #include "compat.h"
 #include "enginesql.h"
 #include "register.h"
@@ -311,8 +312,6 @@ ddl_end(Command *command)
 	if (!wf_guarded("list what a command did", list_touched, command))
 		return;
 	command->names = old_names(command->trigger->parsetree);
-	if (command->trigger->tag == CMDTAG_REASSIGN_OWNED && !restore_mode())
-		(void) wf_guarded("follow changes of owner", reconcile_quietly, NULL);	/* it lists no objects */
 	foreach(cell, command->touched)
 	{
 		Touched    *touched = lfirst(cell);
@@ -343,6 +342,8 @@ wf_ddl_end(PG_FUNCTION_ARGS)
 {
 	Command		command = {event_trigger_data(fcinfo)};
 
+	if (command.trigger->tag == CMDTAG_ALTER_TABLE)
+		wf_born_altered();
 	if (!nothing_to_do())
 		run_alone(ddl_end, &command);
 	PG_RETURN_NULL();

@@ -62,7 +62,33 @@ set_text(Datum *values, bool *nulls, int column, const char *text)
 		values[column - 1] = CStringGetTextDatum(text);
 }
 
-/* Inserts a row; statement -1 = none. */
+/*
+ * Inserts a row.  Who enters and goes on within one item gets one row for both,
+ * "entered+ended" or the like; all but the event is what the second would have,
+ * for an entry has nothing to say of its own.  The view makes two of it.
+ */
+static void
+insert_row(Relation rel, const Enrollment *e, TimestampTz at, const char *event, Datum *values, bool *nulls)
+{
+	static int64 entered = 0;			/* by the last row */
+	static TimestampTz entered_at;
+	bool		follows = entered != 0 && entered == e->id && entered_at == at;
+
+	entered = strcmp(event, "entered") == 0 ? e->id : 0;
+	entered_at = at;
+	if (follows)
+	{
+		Datum		alone = values[COL_EVENT - 1];
+
+		set_text(values, nulls, COL_EVENT, psprintf("entered+%s", event));
+		if (wf_store_replace_last(rel, values, nulls))
+			return;
+		values[COL_EVENT - 1] = alone;
+	}
+	wf_store_insert_later(rel, values, nulls);
+}
+
+/* Writes a row; statement -1 = none. */
 static void
 write_row(const Enrollment *e, TimestampTz at, const char *event, const char *reason, int statement, Jsonb *detail)
 {
@@ -87,7 +113,7 @@ write_row(const Enrollment *e, TimestampTz at, const char *event, const char *re
 	values[COL_STATEMENT - 1] = Int32GetDatum(statement);
 	nulls[COL_DETAIL - 1] = detail == NULL;
 	values[COL_DETAIL - 1] = PointerGetDatum(detail);
-	wf_store_insert_later(rel, values, nulls);
+	insert_row(rel, e, at, event, values, nulls);
 	table_close(rel, NoLock);
 }
 

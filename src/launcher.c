@@ -46,6 +46,7 @@
 #include "compat.h"
 #include "launcher.h"
 #include "order.h"
+#include "register.h"
 #include "settings.h"
 #include "stat.h"
 #include "store.h"
@@ -652,6 +653,9 @@ note_done(Node *stmt)
 		case T_AlterExtensionStmt:
 			announce_here = announce_here || wf_store_present();
 			break;
+		case T_ReassignOwnedStmt:
+			wf_reconcile_owners();		/* no event trigger sees it */
+			break;
 		case T_TransactionStmt:
 			/* no commit callback has run in the session that prepared it */
 			if (((TransactionStmt *) stmt)->kind != TRANS_STMT_COMMIT_PREPARED || !IsTransactionState())
@@ -672,7 +676,7 @@ utility(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtili
 	/* the tree may be gone after a command that ends a transaction */
 	Node	   *stmt = pstmt->utilityStmt;
 	bool		noted = IsA(stmt, CreatedbStmt) || IsA(stmt, CreateExtensionStmt) ||
-		IsA(stmt, AlterExtensionStmt) ||
+		IsA(stmt, AlterExtensionStmt) || IsA(stmt, ReassignOwnedStmt) ||
 		(IsA(stmt, TransactionStmt) && ((TransactionStmt *) stmt)->kind == TRANS_STMT_COMMIT_PREPARED);
 	bool		alters_rights = changes_rights(stmt);
 	Oid			database = wf_board_present() ? database_wanted_alone(stmt) : InvalidOid;

@@ -37,7 +37,8 @@ enum
 };
 #define LEDGER_COLUMNS COL_ENROLLMENT
 
-#define PLACES 65536					/* 1 MB */
+#define SETS 16384						/* 1.5 MB */
+#define PLACES 4						/* in a set */
 
 /* Where a row was when this process wrote or read it last: a hint only. */
 typedef struct Place
@@ -46,26 +47,53 @@ typedef struct Place
 	ItemPointerData tid;				/* invalid: not known */
 } Place;
 
-static Place *places = NULL;			/* TopMemoryContext; by the lower bits of the hash */
+static Place *places = NULL;			/* TopMemoryContext; in a set the latest first */
 
-/* The place remembered for a key, or for another one with the same bits. */
+/* The set of a key's hash. */
 static Place *
-place_of(int workflow, const char *entry_key, uint64 *hash)
+set_of(uint64 hash)
 {
 	if (places == NULL)
-		places = MemoryContextAllocZero(TopMemoryContext, PLACES * sizeof(Place));
-	*hash = hash_bytes_extended((const unsigned char *) entry_key, strlen(entry_key), workflow);
-	return &places[*hash % PLACES];
+		places = MemoryContextAllocZero(TopMemoryContext, SETS * PLACES * sizeof(Place));
+	return places + hash % SETS * PLACES;
 }
 
-static void
-remember_place(int workflow, const char *entry_key, ItemPointer tid)
+static uint64
+hash_of(const LedgerEntry *entry)
 {
-	uint64		hash;
-	Place	   *place = place_of(workflow, entry_key, &hash);
+	return hash_bytes_extended((const unsigned char *) entry->entry_key, strlen(entry->entry_key), entry->workflow);
+}
 
-	place->hash = hash;
-	place->tid = *tid;
+/* Where the key's row was; NULL if that is not known. */
+static const Place *
+find_place(const LedgerEntry *entry)
+{
+	uint64		hash = hash_of(entry);
+	Place	   *set = set_of(hash);
+
+	for (int i = 0; i < PLACES; i++)
+		if (set[i].hash == hash && ItemPointerIsValid(&set[i].tid))
+			return &set[i];
+	return NULL;
+}
+
+/* The one that was not asked for longest leaves the set. */
+static void
+remember_place(const LedgerEntry *entry, const ItemPointerData *tid)
+{
+	uint64		hash = hash_of(entry);
+	Place		place = {.hash = hash,.tid = *tid};
+	Place	   *set = set_of(hash);
+
+	for (int i = 0; i < PLACES; i++)
+	{
+		Place		next = set[i];
+
+		set[i] = place;
+		if (next.hash == hash)
+			break;
+		place = next;
+	}
 }
 
 static TimestampTz
@@ -97,7 +125,7 @@ from_row(LedgerEntry *entry, HeapTuple tuple, TupleDesc desc)
 		entry->enrollment = 0;
 	entry->stored = true;
 	entry->tuple = heap_copytuple(tuple);
-	remember_place(entry->workflow, entry->entry_key, &tuple->t_self);
+	remember_place(entry, &tuple->t_self);
 }
 
 /* Is it the row of this key? */
@@ -117,12 +145,11 @@ is_row_of(const LedgerEntry *entry, TupleTableSlot *slot)
 static bool
 load_from_place(LedgerEntry *entry, Relation rel)
 {
-	uint64		hash;
-	Place	   *place = place_of(entry->workflow, entry->entry_key, &hash);
+	const Place *place = find_place(entry);
 	TupleTableSlot *slot;
 	bool		found;
 
-	if (place->hash != hash || !ItemPointerIsValid(&place->tid))
+	if (place == NULL)
 		return false;
 	slot = table_slot_create(rel, NULL);
 	found = wf_fetch_row(rel, place->tid, SnapshotSelf, slot) && is_row_of(entry, slot);
@@ -229,7 +256,7 @@ wf_ledger_save(LedgerEntry *entry)
 		wf_store_insert_tuple(rel, tuple);
 	entry->tuple = tuple;
 	entry->stored = true;
-	remember_place(entry->workflow, entry->entry_key, &tuple->t_self);
+	remember_place(entry, &tuple->t_self);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 }

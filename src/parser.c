@@ -261,7 +261,7 @@ check_missing_semicolon(Parser *p, const Nesting *nesting, const Token *token)
 	else if (wf_token_is(token, "end"))
 		missing = wf_parser_at(p, 1, "if") || wf_parser_peek(p, 1).code == TOKEN_END ||
 			(wf_parser_peek(p, 1).code == ';' && wf_parser_peek(p, 2).code == TOKEN_END);
-	else if (token->code == TOKEN_IDENT)
+	else if (token->code == TOKEN_IDENT && !nesting->takes_assign)
 		missing = wf_parser_peek(p, 1).code == TOKEN_COLON_EQUALS;
 	if (missing)
 		syntax_error(p, token->start,
@@ -435,6 +435,7 @@ wf_parser_fragment(Parser *p, int stops, const char *what, const char *after)
 	int			stop = 0;
 
 	wf_nesting_begin(&nesting);
+	nesting.takes_assign = (stops & STOP_ASSIGN) != 0;
 	fragment.start = fragment.end = wf_parser_peek(p, 0).start;
 	for (;;)
 	{

@@ -50,6 +50,7 @@ typedef struct Nesting
 	int			ncases;					/* CASEs open outside parentheses */
 	int			case_location;			/* of the outermost */
 	Token		previous;				/* code -1 before the first token */
+	bool		takes_assign;			/* := ends it, so none is a sign of a missing ; */
 } Nesting;
 
 /* Look at and take tokens. */

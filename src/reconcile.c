@@ -150,6 +150,19 @@ wf_reconcile_functions(void)
 	reconcile_functions(true);
 }
 
+static void
+reconcile_changed(void *arg)
+{
+	reconcile_functions(true);
+}
+
+void
+wf_reconcile_owners(void)
+{
+	if (check_function_bodies && wf_store_present() && wf_engine_armed())
+		(void) wf_guarded("follow changes of owner", reconcile_changed, NULL);
+}
+
 void
 wf_reconcile_bindings(void)
 {

@@ -229,6 +229,7 @@ wf_register_release(WorkflowRow *row, const char *reason, bool all)
 	List	   *held;
 	ListCell   *cell;
 
+	wf_order_change(row->id);		/* who was held or parked a moment ago is seen */
 	wf_register_hold(row, NULL, NULL);
 	held = wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1"
 						 " AND ($3 OR state = 'held' AND reason = $2) ORDER BY id", "itb", row->id, reason, all);

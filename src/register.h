@@ -104,6 +104,8 @@ extern void wf_arm_relations(List *relations, bool quietly);
 extern void wf_reconcile(bool force);
 /* Registers functions that are not, or not as they are. */
 extern void wf_reconcile_functions(void);
+/* After REASSIGN OWNED.  Errors become WARNINGs. */
+extern void wf_reconcile_owners(void);
 /* Binds rows to functions, registers none: what a restore needs. */
 extern void wf_reconcile_bindings(void);
 extern bool wf_engine_armed(void);

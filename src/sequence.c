@@ -142,8 +142,11 @@ pin_page(Oid relid)
 	return known.buffer;
 }
 
-/* Locks the page.  Returns the relation, open, if a record has to be written:
- * that is seen under the lock, but opening can't be done there. */
+/*
+ * Locks the page.  Returns the relation, open, if a record has to be written:
+ * that is seen under the lock, but opening can't be done there.  The answer is
+ * the caller's, too: a checkpoint that begins a moment later would change it.
+ */
 static Relation
 lock_page(Oid relid, Buffer buffer)
 {
@@ -175,7 +178,7 @@ wf_sequence_next(Oid relid)
 				(errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
 				 errmsg("a sequence of the extension is exhausted")));
 	value = row->is_called ? row->last_value + 1 : row->last_value;
-	if (must_log(page))
+	if (rel != NULL)
 	{
 		log_ahead(rel, buffer, value);
 		log_cnt = LOG_AHEAD;

@@ -75,17 +75,18 @@ static const struct
 	{"automation.capture", "on"},
 };
 
+/* description: what it is; details: when to change it, and what then. */
 static void
-define_bool(const char *name, const char *description, bool *variable, GucContext context)
+define_bool(const char *name, const char *description, const char *details, bool *variable, GucContext context)
 {
-	DefineCustomBoolVariable(name, description, NULL, variable, *variable, context, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(name, description, details, variable, *variable, context, 0, NULL, NULL, NULL);
 }
 
 static void
-define_int(const char *name, const char *description, int *variable, int min, int max,
+define_int(const char *name, const char *description, const char *details, int *variable, int min, int max,
 		   GucContext context, int unit)
 {
-	DefineCustomIntVariable(name, description, NULL, variable, *variable, min, max, context, unit,
+	DefineCustomIntVariable(name, description, details, variable, *variable, min, max, context, unit,
 							NULL, NULL, NULL);
 }
 
@@ -94,17 +95,23 @@ static void
 define_execution(void)
 {
 	define_int("automation.batch_time", "Time after which a transaction of an executor takes no further item.",
+			   "Longer transactions cost less in all, but hold their locks longer. It is also the time an executor waits for a lock.",
 			   &wf_batch_time, 1, 10 * MS_PER_SECOND, PGC_SIGHUP, GUC_UNIT_MS);
 	/* the watchdog counts to three times this value */
 	define_int("automation.step_timeout", "Time after which a statement of a workflow is cancelled.",
+			   "One that takes long in company runs again alone first. One that does not let itself be cancelled ends its executor after three times this time.",
 			   &wf_step_timeout, 100, INT_MAX / 4, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("automation.max_attempts", "Attempts after which an enrollment has failed.",
+			   "automation.retry() lets it go on then. Attempts that met somebody's lock do not count.",
 			   &wf_max_attempts, 1, 100, PGC_SIGHUP, 0);
 	define_int("automation.retry_delay", "Time to the second attempt; each further one waits four times longer.",
+			   "Each pause is up to a fifth longer or shorter than that, so that not all come back at once.",
 			   &wf_retry_delay, 1, MS_PER_DAY, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("automation.recheck_interval", "Time between two looks at conditions that no change announces.",
+			   "Such as conditions with now(), and events that wait for a workflow that is held.",
 			   &wf_recheck_interval, MS_PER_SECOND, MS_PER_DAY, PGC_SIGHUP, GUC_UNIT_MS);
 	define_bool("automation.synchronous_commit", "Executors wait until their commits are on disk.",
+				"When it is off, what was committed last before a crash is done again after it; only NOTIFY and other databases can tell the difference.",
 				&wf_synchronous_commit, PGC_SIGHUP);
 }
 
@@ -115,13 +122,17 @@ static void
 define_processes(void)
 {
 	define_int("automation.max_executors", "Executors per database at the same time.",
+			   "With more owners at work than this they take turns. Each counts against max_worker_processes.",
 			   &wf_max_executors, 1, 64,
 			   process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0);
 	define_int("automation.executor_idle", "Time without work after which an executor ends.",
+			   "Starting one anew takes some milliseconds; until then it keeps its memory and its seat.",
 			   &wf_executor_idle, MS_PER_SECOND, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("automation.event_segment_size", "Size at which the event log goes to its next segment.",
+			   "It grows beyond that as long as an old snapshot needs what is in the other one.",
 			   &wf_event_segment_size, 1024, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("automation.reader_limit", "Events an executor keeps in mind at the same time.",
+			   "Those beyond it are read when these are done; each takes a little memory.",
 			   &wf_reader_limit, 1000, 10000000, PGC_SIGHUP, 0);
 }
 
@@ -129,11 +140,14 @@ define_processes(void)
 void
 wf_settings_init(void)
 {
-	define_bool("automation.capture", "Changes are seen by workflows; off counts only for the table's owner and superusers.",
+	define_bool("automation.capture", "Changes are seen by workflows.",
+				"Off in a session, for example while data is loaded: its changes start nothing and wake nobody. That counts only for tables of the current user, and for superusers.",
 				&wf_capture_enabled, PGC_USERSET);
-	define_bool("automation.require_safe_path", "Workflows are refused if others can create objects in their search_path.",
+	define_bool("automation.require_safe_path", "Workflows are refused if everybody can create objects in their search_path.",
+				"Such objects could be called in the name of the workflow's owner.",
 				&wf_require_safe_path, PGC_SUSET);
-	DefineCustomEnumVariable("automation.history", "How much of what workflows do is recorded.", NULL,
+	DefineCustomEnumVariable("automation.history", "How much of what workflows do is recorded.",
+							 "transitions: entries, waits, ends, errors; statements: a line for each statement that was run, too.",
 							 &wf_history_level, wf_history_level, history_levels, PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
 	define_execution();

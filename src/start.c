@@ -31,6 +31,7 @@
 #include "ready.h"
 #include "settings.h"
 #include "start.h"
+#include "stat.h"
 #include "stored.h"
 #include "subject.h"
 
@@ -320,6 +321,7 @@ set_row(Frame *frame, int paramid, Jsonb *image, Oid rowtype)
 static void
 refuse_image(const Event *event, const Program *program)
 {
+	wf_stat_count(STAT_REFUSED);
 	wf_history_refused(program->owner, program->workflow, program->version, 0, event->source,
 					   event->key, wf_clock_now(), "too_big", NULL);
 }

@@ -43,7 +43,7 @@
 #include "store.h"
 
 #define ENGINE_SCHEMA "automation"
-#define PENDING_MAX 200
+#define PENDING_MAX 64					/* about a page of history */
 
 /* What a name meant when it was looked up. */
 typedef struct KnownName
@@ -355,6 +355,21 @@ wf_store_insert_later(Relation rel, Datum *values, bool *nulls)
 		insert_pending(table);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(context);
+}
+
+bool
+wf_store_replace_last(Relation rel, Datum *values, bool *nulls)
+{
+	OpenTable  *table = open_table(rel);
+	MemoryContext context;
+
+	if (table == NULL || table->npending == 0)
+		return false;
+	context = MemoryContextSwitchTo(batch_context);
+	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(rel), values, nulls),
+					   table->pending[table->npending - 1], true);
+	MemoryContextSwitchTo(context);
+	return true;
 }
 
 /*

@@ -45,6 +45,9 @@ extern Relation wf_store_try_open(const char *name, LOCKMODE mode);
 extern void wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointer tid);
 /* The same at the end of the batch at the latest; nobody may look for it before. */
 extern void wf_store_insert_later(Relation rel, Datum *values, bool *nulls);
+/* Puts another row in the place of the last one put off; false if that one is
+ * inserted already. */
+extern bool wf_store_replace_last(Relation rel, Datum *values, bool *nulls);
 /* Replaces the columns marked in replace[]; the new tuple's TID is put in *old->t_self. */
 extern void wf_store_update(Relation rel, HeapTuple old, Datum *values, bool *nulls, bool *replace);
 extern void wf_store_delete(Relation rel, ItemPointer tid);

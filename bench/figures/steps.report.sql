@@ -5,7 +5,8 @@
 \qecho 'The loop that commits waits for the disk after each of its two writes; it runs fewer rows.'
 \qecho
 SELECT l.label AS "by", pg_temp.shown(s.n, 0) AS "rows", pg_temp.shown(m.value, 3) AS "seconds", pg_temp.shown(m.cpu, 3) AS "CPU seconds",
-	pg_temp.shown(3 * s.n / m.value, 0) AS "steps/s", pg_temp.shown(r.value * f.n / s.n) AS "x loop, per step", r.range AS "range"
+	pg_temp.shown(3 * s.n / m.value, 0) AS "steps/s", pg_temp.shown(r.value * f.n / s.n) AS "x loop, per step",
+	CASE l.variant WHEN 'commits' THEN '' ELSE r.range END AS "range"
 FROM (VALUES ('loop', 1, 'plpgsql loop, one transaction', 'enrollments'), ('engine', 2, 'workflow, executor', 'enrollments'),
 		('commits', 3, 'plpgsql loop, a commit per step', 'committed')) AS l (variant, position, label, size)
 	JOIN median m ON m.figure = 'steps' AND m.variant = l.variant

@@ -28,7 +28,8 @@ use constant MEASURE_EVERY => 250;
 use constant GROWTH_MAX => 256 * 1024;
 
 # top: directory of the project; connect: data source without the database;
-# database: callback that makes a database anew and returns its name; seed;
+# database: callback that makes a database anew and returns its name; encoding of
+# it, if not UTF8; seed;
 # findings: directory for them; say: callback for lines.
 sub new
 {
@@ -74,7 +75,7 @@ sub input
 	$input->{quote} = chance(6) ? 1 + int(rand(2)) : 0;
 	$input->{unchecked} = chance(6);
 	$input->{replace} = chance(3);
-	plan($input, pick(@{ $self->{seeds} })->{body}) if $self->{always_run} || chance(2);
+	plan($input, pick(@{ $self->{seeds} })->{body}) if chance(2);
 	$input->{number} = $n;
 	return $input;
 }
@@ -234,7 +235,7 @@ sub begin_epoch
 	my ($self) = @_;
 
 	$self->{session}->close if $self->{session};
-	$self->{session} = FuzzSession->new($self->{connect}, $self->{database}->(), 'app');
+	$self->{session} = FuzzSession->new($self->{connect}, $self->{database}->(), 'app', $self->{encoding});
 	$self->{memory} = [];
 	return;
 }

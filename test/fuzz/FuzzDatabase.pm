@@ -7,11 +7,12 @@ use warnings;
 
 use DBI;
 
-# connect: data source without the database; psql: program; top: of the project.
+# connect: data source without the database; psql: program; top: of the project;
+# encoding: of the databases.
 sub new
 {
-	my ($class, $connect, $psql, $top) = @_;
-	my $self = bless { connect => $connect, psql => $psql, top => $top }, $class;
+	my ($class, $connect, $psql, $top, $encoding) = @_;
+	my $self = bless { connect => $connect, psql => $psql, top => $top, encoding => $encoding // 'UTF8' }, $class;
 
 	my $dbh = $self->superuser('postgres');
 	$self->make_template($dbh) unless $dbh->selectrow_array(q{SELECT 1 FROM pg_database WHERE datname = 'fuzz_template'});
@@ -30,13 +31,17 @@ sub make_template
 	my ($self, $dbh) = @_;
 	my $connection = $self->{connect} =~ tr/;/ /r;
 
-	$dbh->do('CREATE DATABASE fuzz_loading');
+	local $ENV{PGCLIENTENCODING} = 'UTF8';
+	$dbh->do("CREATE DATABASE fuzz_loading ENCODING '$self->{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
 	for my $script ('CREATE EXTENSION automation', "$self->{top}/test/sql/crm.sql", "$self->{top}/test/fuzz/fixture.sql")
 	{
 		my @what = $script =~ m{/} ? ('-f', $script) : ('-c', $script);
 		system($self->{psql}, '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', "$connection dbname=fuzz_loading user=postgres", @what) == 0
 		  or die "$script could not be loaded\n";
 	}
+	# nobody may be in a template, the engine's workers neither
+	$dbh->do('ALTER DATABASE fuzz_loading ALLOW_CONNECTIONS false');
+	$dbh->do(q{SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'fuzz_loading'});
 	$dbh->do('ALTER DATABASE fuzz_loading RENAME TO fuzz_template');
 	return;
 }

@@ -1,5 +1,6 @@
-# Bodies made from the grammar: whole workflows over the tables contact and deal
-# (the columns that both schemas have), most of which can be defined and run.
+# Workflows made from the grammar, over tables that both schemas have; most of
+# them can be defined and run.  An @ stands before what is called otherwise in the
+# other schema.
 package FuzzGrammar;
 
 use strict;
@@ -18,9 +19,9 @@ my %leaf = (
 	text => [ "'x'", "''", "'open'", "'\xc3\xa9'", 'NULL', 'c.name', 'c.email', 's', "'Europe/Paris'", "E'a\\'b'", '$q$d$q$', 'c.lifecycle' ],
 	num => [ '0.5', '-1.25', '1e10', "'NaN'", 'NULL', 'c.score', 'n' ],
 	interval => [ "'1 day'", "'3 days'", "'1 hour'", "'0'", "'-1 day'", "interval '1 month'", "'1 second'", 'NULL', 'i', "'90 minutes'", "'1 mon -3 days 02:00'",
-		"'infinity'", "'100000 years'" ],
-	moment => [ 'now()', 'entered_at()', 'current_timestamp', 'm', "'2030-01-01'", "timestamptz '2001-01-01 00:00+00'", "'infinity'", "'-infinity'", 'NULL', 'localtimestamp' ],
-	date => [ 'current_date', 'c.birthday', "date '2024-02-29'", "date 'infinity'", "date '-infinity'", 'NULL', "date '5874897-12-31'" ],
+		"'infinity'", "'100000 years'", 'c.@interval', 'c.@interval' ],
+	moment => [ 'now()', 'entered_at()', 'current_timestamp', 'm', "'2030-01-01'", "timestamptz '2001-01-01 00:00+00'", "'infinity'", "'-infinity'", 'NULL', 'localtimestamp', 'c.@moment', 'c.@moment', 'now()::timestamp', 'c.birthday' ],
+	date => [ 'current_date', 'c.birthday', "date '2024-02-29'", "date 'infinity'", "date '-infinity'", 'NULL', "date '5874897-12-31'", 'c.birthday + 8000' ],
 );
 
 my %branch = (
@@ -55,13 +56,21 @@ my %branch = (
 	ilit => [ "'1 day'", "'1 hour'", "'-1 hour'", "'1 month'" ],
 );
 
-# An expression; rows: what stands for c here, NULL where nothing is known.
+# What may not stand behind or before an expression.
+my @excess = (' FROM contact x', ' WHERE true', ' ORDER BY 1', ' LIMIT 1', ' GROUP BY 1', ', 1', ' AS x', ' x', ' FOR UPDATE', ' UNION SELECT 1', ' OVER ()');
+my @instead = ('count(*)', 'generate_series(1, 3)', 'row_number() OVER ()', 'DISTINCT 1', '*', 'c.*', 'c', 'new', 'ROW(1, 2)', '(SELECT 1, 2)',
+	"(SELECT generate_series(1, 2))", 'many(2)', "fails('x')", "1 / 0", 'pg_sleep(0)', 'random()', 'clock_timestamp()', 'is_known(c)', 'w(c)', 'automation.now()',
+	'txid_current()', "nextval('nosuch')", "(c).name", "c.name.x", 'w.c.name', '"c"."name"', 'C.NAME');
+
+# An expression of a type; depth: of what is nested in it.
 sub expression
 {
 	my ($type, $depth) = @_;
-	return nasty() if chance(60);
+	return nasty() if chance(90);
+	return pick(@instead) if chance(90);
 	my $form = $type eq 'ilit' || ($depth > 0 && !chance(3)) ? pick(@{ $branch{$type} }) : pick(@{ $leaf{$type} });
 	$form =~ s/\{(\w+)\}/expression($1, $depth - 1)/ge;
+	$form .= pick(@excess) if chance(150);
 	return $form;
 }
 
@@ -106,7 +115,8 @@ sub after
 	{
 		my $column = $on eq ' ON deal' ? pick('title', 'value', 'status') : pick('name', 'score', 'email', 'lifecycle');
 		$what = pick('INSERT', 'UPDATE', 'INSERT OR UPDATE', "UPDATE OF $column", "INSERT OR UPDATE OF $column");
-		$what .= pick(" FROM 'open'", ' FROM NULL', " TO 'x'", ' TO NULL', ' TO 5', " FROM '1' TO '2'") if $what =~ /OF/ && chance(4);
+		$what .= pick(" FROM 'open'", ' FROM NULL', " FROM '1' TO '2'") if $what =~ /^UPDATE OF/ && chance(4);
+		$what .= pick(" TO 'open'", ' TO NULL', ' TO 5', " TO 'customer'") if $what =~ /OF (?!.* TO)/ && chance(4);
 	}
 	my $when = chance(2) ? ' WHEN ' . ($on eq ' ON deal' ? "$row.id > " . int(rand(3)) : change_expression('bool', $row)) : '';
 	$query = ' FOR ' . pick('SELECT new.id', 'VALUES (new.id)', 'WITH q AS (SELECT 1 AS one) SELECT new.id FROM q', 'SELECT new.id UNION SELECT 2',
@@ -123,8 +133,10 @@ sub clauses
 	$text .= '  ENROLL ' . pick('ONCE', 'AGAIN', 'AGAIN', 'AGAIN', 'REPLACE', 'AGAIN AFTER ' . clause_expression('interval'))
 	  . pick('', '', ' PER c', ' PER c, ' . clause_expression('text'), ' PER ' . clause_expression('int')) . ";\n"
 	  if $text eq '' || chance(1.5);
-	$text .= '  EXIT WHEN ' . clause_expression('bool') . ";\n" if chance(5);
-	$text .= '  TIME ZONE ' . clause_expression('text') . ";\n" if chance(12);
+	$text .= '  EXIT WHEN ' . pick(clause_expression('bool'), "c.lifecycle = 'customer'", 'c.unsubscribed', "c.score > 70 OR c.name LIKE '%!'",
+		"now() > c.\@moment + interval '1 day'") . ";\n"
+	  if chance(4);
+	$text .= '  TIME ZONE ' . pick(clause_expression('text'), 'c.@zone', "'Europe/Paris'") . ";\n" if chance(8);
 	$text .= "  SEND DURING 'Mon-Fri 09:00-17:00';\n" if chance(60);
 	return $text;
 }
@@ -139,24 +151,45 @@ sub sql
 		'UPDATE contact SET name = ' . expression('text', depth()) . ' WHERE contact.id = c.id RETURNING id INTO n',
 		'UPDATE deal SET title = coalesce(' . expression('text', depth()) . ", '') WHERE " . expression('bool', depth()),
 		'INSERT INTO contact (name, score) SELECT ' . expression('text', depth()) . ', ' . expression('int', depth()) . ' WHERE ' . expression('bool', 1),
-		'DELETE FROM deal d WHERE d.id > 5 AND ' . expression('bool', depth()),
+		'DELETE FROM deal WHERE deal.id > 5 AND ' . expression('bool', depth()),
 		'DELETE FROM contact x WHERE x.id > 5 AND x.id = c.id',
-		'WITH q AS (SELECT ' . expression('int', depth()) . ' AS a) SELECT a INTO n FROM q',
+		'WITH q AS (SELECT ' . expression('int', depth()) . ' AS one) SELECT one INTO n FROM q',
 		'VALUES (' . expression('text', depth()) . ')',
-		'MERGE INTO deal d USING (SELECT c.id) q ON d.id = q.id WHEN MATCHED THEN UPDATE SET title = ' . "coalesce(" . expression('text', 1) . ", '')",
+		'MERGE INTO deal y USING (SELECT c.id) q ON y.id = q.id WHEN MATCHED THEN UPDATE SET title = ' . "coalesce(" . expression('text', 1) . ", '')",
 		'SELECT automation.unenroll_others(c)',
-		'SELECT w(c) INTO n',
+		'SELECT @other(c) INTO n',
 		"SELECT 1 / (n - n)",
 	);
 }
 
 my @labels = qw(a b again done "Q");
 
+# Whole figures that single statements seldom make together.
+sub figure
+{
+	my $wait = pick("WAIT FOR '1 day';", "WAIT FOR '1 hour';", "WAIT FOR c.\@interval;", "WAIT UNTIL c.\@moment TIMEOUT '2 days';", "WAIT UNTIL c.score > 30 TIMEOUT '1 day';");
+	my $jump = pick('', ' AT MOST 3 TIMES', " AT MOST 2 TIMES PER '1 day'", ' AT MOST 2 TIMES PER c.@interval', ' AT MOST 10000 TIMES');
+
+	return pick(
+		"<<again>>\n  $wait\n  n := n + 1;\n  IF " . expression('bool', 1) . " THEN\n  GO TO again$jump;\n  END IF;",
+		"<<again>>\n  n := n + 1;\n  IF n < " . pick(3, 30, 20000) . " THEN\n  GO TO again AT MOST " . pick(2, 100, 10000) . " TIMES;\n  END IF;",
+		"SELECT " . pick('@other(c)', '@other(c)', 'w(c)') . " INTO n;\n  WAIT UNTIL automation.finished(n)" . pick('', " TIMEOUT '1 day'", ' OR c.score > 50') . ';',
+		"SELECT " . pick('x', 'x.*', 'x.id, x.name', '*', 'x.id') . " INTO r FROM contact x WHERE x.id = c.id;\n  $wait\n  INSERT INTO contact (name) VALUES (r.name);",
+		"SELECT 1, 'x' INTO p;\n  n := p.a;\n  $wait\n  s := p.b || (p).a;",
+		"UPDATE contact SET lifecycle = 'customer', score = 60 WHERE id = c.id;\n  $wait\n  DELETE FROM contact x WHERE x.id = c.id AND x.id > 5;",
+		"WAIT UNTIL " . pick('c.@moment', 'c.birthday', "c.birthday + time '09:00'", 'greatest(c.@moment, now() + interval \'1 day\')', "c.\@moment::timestamp",
+			"coalesce(c.\@moment, m)", 'c.birthday > current_date', "c.name = 'new' AND now() > entered_at() + interval '1 hour'") . pick('', " TIMEOUT '3 days'", ' TIMEOUT c.@interval') . ';',
+		"IF found THEN\n  EXIT;\n  END IF;\n  s := pg_typeof(r)::text || pg_typeof(c);",
+		"a := ARRAY[n, c.score];\n  $wait\n  a := a || n;\n  n := a[1];",
+		"k := " . pick('1', '0', 'n', "'x'", 'NULL') . ";\n  $wait\n  t := k;");
+}
+
 sub statement
 {
 	my ($depth) = @_;
 	my $which = rand(20);
 
+	return figure() if chance(6);
 	return sql() . ';' if $which < 6;
 	return pick('n := ' . expression('int', depth()), 's := ' . expression('text', depth()), 'i := ' . expression('interval', depth()), 'm := ' . expression('moment', depth())) . ';'
 	  if $which < 9;
@@ -165,10 +198,11 @@ sub statement
 	return 'IF ' . expression('bool', depth()) . " THEN\n" . statements($depth - 1) . pick('', 'ELSIF ' . expression('bool', 1) . " THEN\n" . statements($depth - 1))
 	  . pick('', "ELSE\n" . statements($depth - 1)) . 'END IF;'
 	  if $which < 17 && $depth > 0;
-	return 'GO TO ' . pick(@labels) . pick('', ' AT MOST 2 TIMES', ' AT MOST 3 TIMES PER ' . expression('interval', 1)) . ';' if $which < 18.3;
-	return 'EXIT;' if $which < 18.7;
+	return 'GO TO ' . pick(@labels) . pick(' AT MOST 2 TIMES', ' AT MOST 2 TIMES', ' AT MOST 3 TIMES PER ' . expression('interval', 1)) . ';' if $which < 18;
+	return 'IF ' . expression('bool', 1) . " THEN\n  " . pick('EXIT;', 'GO TO ' . pick(@labels) . ';') . "\n  END IF;" if $which < 18.6;
+	return pick('EXIT;', 'GO TO ' . pick(@labels) . ';') if chance(20);
 	return pick("SEND message('x');", "SEND message(c.name) INTO n TIMEOUT '1 day';", "GOAL g WHEN " . expression('bool', 1) . ';',
-		"WAIT FOR INSERT ON deal WHEN new.id = c.id TIMEOUT '1 day';", "SPLIT x (a, b);")
+		"WAIT FOR INSERT ON deal WHEN new.id = c.id TIMEOUT '1 day';", "SPLIT t INTO a, b;")
 	  if $which < 19;
 	return 'WAIT FOR ' . pick("'1 day'", "'1 hour'", "'3 days'") . ';';
 }
@@ -186,14 +220,35 @@ sub statements
 	return $text;
 }
 
-# A workflow w(c contact).
+# Sometimes of types that are copied, made up, or none.
+sub declarations
+{
+	my @odd = (
+		'fuzz.stage := 1', 'c.name%TYPE', 'contact.score%TYPE', 'n%TYPE := n', 'contact%ROWTYPE', 'c%TYPE', 'deal.id % TYPE', 'fuzz.contact.name%TYPE',
+		'numeric(3,1) := 99.99', 'varchar(3) := \'long\'', 'double precision := 1.5', 'timestamp with time zone := now()', 'character varying(3) := NULL', 'int[] := \'{1,2}\'', 'jsonb := \'{"a": 1}\'', 'regclass := \'contact\'',
+		'interval day to second', 'timestamptz(0) := now()', 'bytea', 'xml', 'contact[]', 'deal_status := \'open\'', 'bit(3) := B\'101\'', 'uuid', 'pg_class');
+	my @wrong = (
+		'nosuch%TYPE', 'c.nosuch%TYPE', 'nosuch.name%TYPE', 'int%TYPE', 'record', 'refcursor', 'SETOF int', 'anyelement', 'date DEFAULT now()', 'int = 5', 'constant int := 1',
+		'int NOT NULL := 1', 'void', '"char"', 'int[3][]', 'nosuch', 'x.y.z.t', '%TYPE', 'int int');
+	return "DECLARE\n  n int := " . pick('0', clause_expression('int')) . ";\n  s text" . pick('', " := 'x'") . ";\n  i interval := '1 day';\n  m timestamptz"
+	  . pick('', ' := now()') . ";\n  r contact" . pick('', '', '%ROWTYPE', ' := c') . ";\n  p \@pair;\n  a int[];\n  k " . pick('int', '@stage') . ";\n"
+	  . '  t ' . pick(chance(12) ? @wrong : @odd) . ";\n";
+}
+
+# How the schemas call what stands behind an @.
+my %name = (
+	fuzz => { interval => 'wait', moment => 'at', zone => 'zone', other => 'base', pair => 'pair', stage => 'stage' },
+	crm => { interval => "score * interval '1 hour'", moment => 'demo_at', zone => 'time_zone', other => 'e01_onboarding', pair => 'fuzz.pair', stage => 'fuzz.stage' },
+);
+
+# A workflow w.
 sub generate
 {
-	my $body = clauses();
+	my $schema = pick('fuzz', 'fuzz', 'crm');
+	my $args = pick(('c contact') x 6, 'c contact, days int DEFAULT 7', "c contact, e text DEFAULT 'x' || now(), d deal DEFAULT NULL", 'c contact, b boolean DEFAULT now() > NULL',
+		chance(10) ? 'c contact, dd deal DEFAULT ROW(1)' : 'c contact, e int[] DEFAULT ARRAY[1, 2]', "c contact, x numeric DEFAULT 1.0 / 3");
+	my $body = clauses() . declarations() . "BEGIN\n" . statements(3) . statements(2) . 'END ';
 
-	$body .= "DECLARE\n  n int := " . pick('0', clause_expression('int')) . ";\n  s text" . pick('', " := 'x'") . ";\n  i interval := '1 day';\n  m timestamptz"
-	  . pick('', ' := now()') . ";\n";
-	$body .= "BEGIN\n" . statements(3) . statements(2) . 'END ';
 	# jumps to labels that are nowhere would be most of the errors
 	for my $label (@labels)
 	{
@@ -202,7 +257,8 @@ sub generate
 	# labels that come twice too
 	my %seen;
 	$body =~ s/(<<[^>]*>>)\n/$seen{$1}++ ? '' : "$1\n"/ge;
-	return { schema => pick('fuzz', 'crm'), name => 'w', args => 'c contact', returns => 'bigint', attributes => '', body => $body };
+	$body =~ s/@(\w+)/$name{$schema}{$1} \/\/ "\@$1"/ge;
+	return { schema => $schema, name => 'w', args => $args, returns => 'bigint', attributes => '', body => $body };
 }
 
 1;

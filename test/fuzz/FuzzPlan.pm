@@ -73,6 +73,11 @@ my %changes = (
 		moment => [ "INSERT INTO moment VALUES (clock_timestamp(), 'infinity', '1 day'), ('infinity', '-infinity', '-1 day') ON CONFLICT DO NOTHING", "DELETE FROM moment" ],
 		part => [ "INSERT INTO part SELECT coalesce(max(id), 0) + 1, 1 FROM part", "UPDATE part SET contact = contact + 1", "DELETE FROM part WHERE id > 5" ],
 		keyless => [ "INSERT INTO keyless VALUES (1)", "DELETE FROM keyless" ],
+		guarded => [
+			"INSERT INTO guarded VALUES (left(md5(random()::text), 4), 'new')", "UPDATE guarded SET note = CASE note WHEN 'hidden' THEN 'shown' ELSE 'hidden' END",
+			"DELETE FROM guarded WHERE id <> 'a'",
+		],
+		cited => [ "INSERT INTO cited VALUES (ROW((random() * 1000000)::int, 'x'), '[1,2)', 'a ')", "UPDATE cited SET c = c || 'x'", "DELETE FROM cited" ],
 		sealed => [ "INSERT INTO sealed SELECT coalesce(max(id), 0) + 1, 'x' FROM sealed" ],
 	},
 );
@@ -160,7 +165,7 @@ sub plan
 		push @plan, $which < 3.5 ? change($input) : $which < 6 ? command($input) : $which < 9 ? engine() : $which < 9.4 ? look() : $which < 9.6 ? alter($input)
 		  : { define => { %$input, body => chance(2) ? $other : mutate($input->{body}, $other) } };
 	}
-	push @plan, { kind => 'engine', sql => "CALL automation.advance('" . pick('1 day', '2 days', '10 days', '40 days') . "')" };
+	push @plan, { kind => 'engine', sql => "CALL automation.advance('" . pick('1 day', '2 days', '4 days', '12 days') . "')" };
 	# without the column or table, changes of rows may fail
 	if ($input->{undo})
 	{

@@ -29,6 +29,7 @@ my @placeless = (
 	[ '42704', qr/^transform for type/, 'an attribute' ],
 	[ '22023', qr/^ROWS is not applicable/, 'an attribute' ],
 	[ '22023', qr/^invalid value for parameter "(.*)": /, 'an attribute SET', 'named' ],
+	[ '0A000', qr/^invalid value for parameter "(client_encoding)": /, 'an attribute SET', 'named' ],
 	[ '42501', qr/^only superuser can define a leakproof function/, 'an attribute' ],
 	[ '42809', qr/^"[^"]*" is not a table\nA row argument/, 'an argument\'s type' ],
 	[ '42P16', qr/^table \S+ has no primary key\nA row argument/, 'an argument\'s type' ],
@@ -36,11 +37,17 @@ my @placeless = (
 	[ '42723', qr/already exists with same argument types/, 'another function has the signature' ],
 );
 
-# connect: data source without the database's name.
+# Internal errors that a plain statement of SQL raises as well.
+my @core = (
+	qr/^failed to find conversion function from unknown to text/,    # SELECT unknown('x'::text)
+);
+
+# connect: data source without the database's name.  The session speaks the
+# database's encoding, so that nothing is converted.
 sub new
 {
-	my ($class, $connect, $database, $user) = @_;
-	my $self = bless { source => "$connect;dbname=$database", user => $user, warnings => [] }, $class;
+	my ($class, $connect, $database, $user, $encoding) = @_;
+	my $self = bless { source => "$connect;dbname=$database", user => $user, encoding => $encoding // 'UTF8', warnings => [] }, $class;
 
 	$self->open or die "no connection: $DBI::errstr\n";
 	return $self;
@@ -54,6 +61,7 @@ sub open
 		{ AutoCommit => 1, PrintError => 0, RaiseError => 0, PrintWarn => 1, pg_enable_utf8 => 0, pg_server_prepare => 0 })
 	  or return 0;
 	$self->{dbh}->do('SET client_min_messages = warning');
+	$self->{dbh}->do("SET client_encoding = '$self->{encoding}'");
 	$self->{path} = '';
 	$self->{timeout} = '';
 	$self->{pid} = $self->ask('SELECT pg_backend_pid()');
@@ -76,10 +84,26 @@ sub ask
 	return $value;
 }
 
+# At most so many characters, whatever the encoding.
 sub characters
 {
-	my ($text) = @_;
-	return ($text =~ tr/\x00-\x7f\xc0-\xff//);
+	my ($text, $encoding) = @_;
+	return $encoding eq 'UTF8' ? ($text =~ tr/\x00-\x7f\xc0-\xff//) : length $text;
+}
+
+# Seconds that the session's process has worked so far; 0 on another machine.
+sub processor_time
+{
+	my ($self) = @_;
+	CORE::open(my $in, '<', "/proc/$self->{pid}/stat") or return 0;
+	my @field = split ' ', <$in> =~ s/^.*\)//sr;
+	return ($field[11] + $field[12]) / 100;
+}
+
+sub is_internal
+{
+	my ($error) = @_;
+	return $error->{code} =~ /^XX/ && !grep { $error->{message} =~ $_ } @core;
 }
 
 # Executes a statement.  Returns undef or the error, as a hash.
@@ -89,12 +113,15 @@ sub execute
 	my $dbh = $self->{dbh};
 	local $SIG{__WARN__} = sub { push @{ $self->{warnings} }, $_[0] if $_[0] =~ /leak|alloc set|chunk|refcount|not owned|not closed/i; };
 
+	my $before = $self->processor_time;
+
 	return if defined $dbh->do($sql);
 	my %error = (sql => $sql, code => $dbh->pg_error_field('state'), message => $dbh->pg_error_field('message_primary') // $dbh->errstr);
 	# a copy of the name, for the driver writes into it
 	$error{$_} = $dbh->pg_error_field("$_") for qw(statement_position internal_position internal_query context message_detail);
 	$error{lost} = 1 if !defined $error{code} || $error{code} =~ /^(?:08|57P0[123])/ || $dbh->ping < 1;
 	$error{code} //= '';
+	$error{seconds} = $self->processor_time - $before if $error{code} eq '57014';
 	return \%error;
 }
 
@@ -161,11 +188,11 @@ sub statement
 
 sub has_place
 {
-	my ($error) = @_;
+	my ($self, $error) = @_;
 	my ($at, $in) = ($error->{statement_position}, $error->{sql});
 
 	($at, $in) = ($error->{internal_position}, $error->{internal_query}) unless $at;
-	return $at && defined $in && $at <= characters($in) + 1;
+	return $at && defined $in && $at <= characters($in, $self->{encoding}) + 1;
 }
 
 sub is_placeless
@@ -185,12 +212,12 @@ sub is_placeless
 # What is wrong with an error that a definition raised.
 sub judge_definition
 {
-	my ($error, $input) = @_;
+	my ($self, $error, $input) = @_;
 
 	return finding('crash', $error) if $error->{lost};
-	return finding('internal', $error) if $error->{code} =~ /^XX/;
-	return finding('hang', $error) if $error->{code} eq '57014';
-	return if is_placeless($error, $input) || has_place($error);
+	return finding('internal', $error) if is_internal($error);
+	return finding('hang', $error, "worked for $error->{seconds} s") if $error->{code} eq '57014';
+	return if is_placeless($error, $input) || $self->has_place($error);
 	return finding('position', $error, "at " . ($error->{statement_position} // '-') . ", inside " . ($error->{internal_position} // '-'));
 }
 
@@ -202,7 +229,7 @@ sub define
 
 	return (1) unless $error;
 	$self->{last_error} = $error;
-	return (0, judge_definition($error, $input));
+	return (0, $self->judge_definition($error, $input));
 }
 
 # --- what is done with it ---
@@ -214,10 +241,10 @@ sub judge_step
 	my ($step, $error) = @_;
 
 	return finding('crash', $error) if $error->{lost};
-	return finding('internal', $error) if $error->{code} =~ /^XX/;
+	return finding('internal', $error) if is_internal($error);
 	# a statement of the workflow was slow by itself
 	return if $error->{code} eq '57014' && ($error->{context} // '') =~ /\S/;
-	return finding('hang', $error) if $error->{code} eq '57014';
+	return finding('hang', $error, "worked for $error->{seconds} s") if $error->{code} eq '57014';
 	return finding('engine', $error) if $step->{kind} eq 'engine';
 	return finding('capture', $error) if $step->{kind} eq 'change' && $error->{code} !~ /^23/;
 	return;

@@ -29,12 +29,13 @@ sub tokens
 	my ($text) = @_;
 	my @tokens;
 
+	no warnings 'regexp';	# more quotes than a repetition can count end a token early
 	while ($text =~ /\G(\s*+(?:
 			--[^\n]*+
 			| \/\*.*?(?:\*\/|\z)
 			| \$(\w*)\$.*?(?:\$\2\$|\z)
-			| (?:[eEbBxXnN]|[uU]&)?'(?:[^']|'')*+(?:'|\z)
-			| (?:[uU]&)?"(?:[^"]|"")*+(?:"|\z)
+			| (?:[eEbBxXnN]|[uU]&)?'[^']*+(?:''[^']*+)*+(?:'|\z)
+			| (?:[uU]&)?"[^"]*+(?:""[^"]*+)*+(?:"|\z)
 			| [A-Za-z_\x80-\xff][\w\x80-\xff\$]*+
 			| \d+(?:\.\d+)?(?:[eE][+-]?\d+)?
 			| <<|>>|::|:=|\.\.|<=|>=|<>|!=|\|\||->>|->|=>
@@ -338,7 +339,7 @@ sub mutate
 }
 
 my @types = (
-	qw(contact deal membership moment part part_1 keyless sealed contact_view log pair stage deal_status int bigint text boolean numeric date timestamptz interval
+	qw(contact deal membership moment part part_1 guarded cited keyless sealed contact_view log pair stage deal_status int bigint text boolean numeric date timestamptz interval
 	  jsonb uuid bytea float8 int[] contact[] record anyelement anyarray "any" void trigger internal cstring refcursor xml regclass oid
 	  int4range point xid tid name char varchar(3) numeric(3) nosuchtype pg_catalog.pg_class automation.enrollment unknown money
 	  information_schema.sql_identifier contact.id%TYPE timetz bit tsvector));

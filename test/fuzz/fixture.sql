@@ -47,6 +47,11 @@ CREATE TABLE keyless (contact bigint);
 CREATE TABLE sealed (id int PRIMARY KEY, note text);
 CREATE TABLE part (id int PRIMARY KEY, contact bigint) PARTITION BY RANGE (id);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (1000000000);
+CREATE TABLE guarded (id char(8) PRIMARY KEY, note text);
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+CREATE POLICY shown ON guarded USING (note <> 'hidden') WITH CHECK (true);
+CREATE TABLE cited (p pair, r int4range, c text COLLATE "C", PRIMARY KEY (p, r));
 CREATE TABLE log (what text);
 CREATE VIEW contact_view AS SELECT * FROM contact;
 
@@ -65,6 +70,8 @@ END $$;
 
 INSERT INTO contact (name, score, wait, at) SELECT 'contact ' || n, n, make_interval(days => n), now() FROM generate_series(1, 5) n;
 INSERT INTO deal (title, value, status, stage, contact) SELECT 'deal ' || n, n, 'open', n, n FROM generate_series(1, 5) n;
+INSERT INTO guarded VALUES ('a', 'shown'), ('b', 'hidden');
+INSERT INTO cited VALUES (ROW(1, 'x'), '[1,2)', 'c');
 INSERT INTO membership SELECT n, n, 'active' FROM generate_series(1, 3) n;
 INSERT INTO part SELECT n, n FROM generate_series(1, 3) n;
 

@@ -6,6 +6,7 @@
 #   --minutes M         or --inputs N: how long
 #   --first N           number of the first input; with --inputs 1 it repeats one
 #   --findings DIR      where findings are kept
+#   --encoding NAME     of the databases, UTF8 if not said
 #
 # Ends with 1 if anything was found.
 use strict;
@@ -19,8 +20,8 @@ use FuzzCampaign;
 use FuzzDatabase;
 
 $| = 1;
-my %option = (seed => time, minutes => 0, inputs => 0, first => 1, epoch => 10000, findings => '.', psql => 'psql', run => 0);
-GetOptions(\%option, 'connect=s', 'psql=s', 'seed=i', 'minutes=f', 'inputs=i', 'first=i', 'epoch=i', 'findings=s', 'run!') or exit 2;
+my %option = (seed => time, minutes => 0, inputs => 0, first => 1, epoch => 10000, findings => '.', psql => 'psql', encoding => 'UTF8');
+GetOptions(\%option, 'connect=s', 'psql=s', 'seed=i', 'minutes=f', 'inputs=i', 'first=i', 'epoch=i', 'findings=s', 'encoding=s') or exit 2;
 die "--minutes or --inputs\n" unless $option{minutes} || $option{inputs};
 
 my $top = "$FindBin::Bin/../..";
@@ -29,14 +30,14 @@ my $say = sub {
 	my ($second, $minute, $hour) = localtime;
 	printf "%02d:%02d:%02d %s\n", $hour, $minute, $second, $line;
 };
-my $databases = FuzzDatabase->new($option{connect}, $option{psql}, $top);
+my $databases = FuzzDatabase->new($option{connect}, $option{psql}, $top, $option{encoding});
 my $campaign = FuzzCampaign->new(
 	top => $top,
 	connect => $option{connect},
 	database => sub { return $databases->fresh; },
 	seed => $option{seed},
+	encoding => $option{encoding},
 	findings => $option{findings},
-	always_run => $option{run},
 	say => $say);
 
 my $found = $campaign->run(

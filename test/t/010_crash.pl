@@ -190,7 +190,11 @@ sub client
 {
 	my ($owner) = @_;
 
-	$client{$owner} = undef unless $client{$owner} && $client{$owner}->alive;
+	if ($client{$owner} && !$client{$owner}->alive)
+	{
+		$client{$owner}->close;
+		$client{$owner} = undef;
+	}
 	return $client{$owner} //= session($owner);
 }
 
