@@ -7,7 +7,7 @@ ROOMS = settings activity clock board store sequence owner stat enginesql key st
 	scanner parser parser_clause parser_statement parser_flow describe \
 	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
 	check check_clause check_change check_call check_statement check_rule check_schedule check_path \
-	event event_head event_scan event_read event_rotate rule rule_trigger workflow order \
+	event event_row event_head event_scan event_read event_rotate rule rule_trigger workflow order \
 	lookup enrollment ledger timer wait parked history \
 	program expr subject direct jump interp ready enroll resume start rekey item \
 	capture capture_match capture_cache capture_born \

@@ -6,7 +6,7 @@
 CREATE FUNCTION automation.stat_counters(
     OUT owner regrole, OUT since timestamptz,
     OUT events bigint, OUT items bigint, OUT entered bigint, OUT not_entered bigint, OUT ended bigint,
-    OUT statements bigint, OUT waits_begun bigint, OUT waits_over bigint,
+    OUT statements bigint, OUT statements_direct bigint, OUT waits_begun bigint, OUT waits_over bigint,
     OUT retries bigint, OUT failures bigint, OUT holds bigint, OUT set_aside bigint,
     OUT batches bigint, OUT rollbacks bigint, OUT conflicts bigint, OUT bisections bigint, OUT alone bigint,
     OUT cancels bigint, OUT deaths bigint,
@@ -41,7 +41,7 @@ SELECT o.role AS owner,
        coalesce(k.parked, 0) AS parked,
        k.next_parked,
        c.since AS counted_since,
-       c.events AS events_done, c.items, c.entered, c.not_entered, c.ended, c.statements, c.waits_begun, c.waits_over,
+       c.events AS events_done, c.items, c.entered, c.not_entered, c.ended, c.statements, c.statements_direct, c.waits_begun, c.waits_over,
        c.retries, c.failures, c.holds, c.set_aside,
        c.batches, c.rollbacks, c.conflicts, c.bisections, c.alone, c.cancels, c.deaths
 FROM automation.owner o
@@ -82,6 +82,7 @@ COMMENT ON COLUMN automation.stat.entered IS 'enrollments begun';
 COMMENT ON COLUMN automation.stat.not_entered IS 'entries refused, each time';
 COMMENT ON COLUMN automation.stat.ended IS 'enrollments ended, for whatever reason';
 COMMENT ON COLUMN automation.stat.statements IS 'statements of workflows run';
+COMMENT ON COLUMN automation.stat.statements_direct IS 'of them, those that were run again and again in a batch and did without a plan''s set-up';
 COMMENT ON COLUMN automation.stat.waits_begun IS 'times an enrollment began to wait';
 COMMENT ON COLUMN automation.stat.waits_over IS 'times one went on because its wait was over';
 COMMENT ON COLUMN automation.stat.retries IS 'times an attempt met an error or a lock and another one was put down for later';

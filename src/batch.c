@@ -757,8 +757,8 @@ handle_failure(Engine *engine, ErrorData *error, Jsonb *detail, bool in_item)
 		}
 	}
 	suspect = make_suspect(engine, &engine->item);
-	if (in_item && !engine->alone && engine->nitems > 0)
-		return;							/* alone next time */
+	if (in_item && !engine->alone && (engine->nitems > 0 || error->sqlerrcode == ERRCODE_OBJECT_IN_USE))
+		return;							/* alone next time, where no table is kept open */
 	if (!engine->alone && wf_watchdog_fired())
 		return;							/* slow: alone, with more time */
 	memset(&failure, 0, sizeof(failure));

@@ -70,6 +70,7 @@ typedef struct Board
 	LWLock	   *lock;
 	Sleeper		launcher;
 	bool		rescan;
+	pg_atomic_uint32 rights;	/* counts changes of what roles may do */
 	char		entries[FLEXIBLE_ARRAY_MEMBER];
 } Board;
 
@@ -155,6 +156,7 @@ startup(void)
 		memset(board, 0, board_size());
 		board->lock = &GetNamedLWLockTranche(TRANCHE)->lock;
 		sleeper_init(&board->launcher);
+		pg_atomic_init_u32(&board->rights, 0);
 		for (int i = 0; i < BOARD_DATABASES; i++)
 			entry_init(entry_at(i));
 	}
@@ -254,13 +256,21 @@ wf_board_wake_coordinator(void)
 }
 
 void
-wf_board_wake_coordinators(void)
+wf_board_rights_changed(void)
 {
+	if (board)
+		pg_atomic_fetch_add_u32(&board->rights, 1);
 	for (int i = 0; board && i < BOARD_DATABASES; i++)
 	{
 		if (OidIsValid(entry_at(i)->database))
 			wake(&entry_at(i)->coordinator);
 	}
+}
+
+uint32
+wf_board_rights(void)
+{
+	return board ? pg_atomic_read_u32(&board->rights) : 0;
 }
 
 /* The executor of an owner, else the coordinator, which starts one. */

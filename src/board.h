@@ -17,8 +17,11 @@ extern bool wf_board_present(void);
 extern void wf_board_wake_owner(int owner);
 extern void wf_board_wake_coordinator(void);
 extern void wf_board_wake_launcher(void);
-/* Those of all databases: what owners may do has changed. */
-extern void wf_board_wake_coordinators(void);
+/* What owners may do is changing: wakes the coordinators of all databases.  The
+ * commit callback comes before others hear of the change, so they look once
+ * more later; the number tells them. */
+extern void wf_board_rights_changed(void);
+extern uint32 wf_board_rights(void);
 /* Everybody here: the clock moved, a prepared transaction was committed. */
 extern void wf_board_wake_all(void);
 /* CREATE EXTENSION committed here / asks for a coordinator. */

@@ -99,13 +99,18 @@ static bool disarmed_reported = false;
 static bool no_worker_reported = false;
 static bool gone = false;		/* the extension was dropped */
 static volatile sig_atomic_t in_transaction = false;
+static volatile sig_atomic_t connected = false;
 
 /* ----------------------------------------------------------------
  * Start and end
  * ----------------------------------------------------------------
  */
 
-/* Between turns an orderly end; inside one, a lock wait must end as well. */
+/*
+ * Between turns an orderly end.  Inside one, a lock wait must end as well, by
+ * an error that we catch: who is asked to go, goes without a word in the log.
+ * Only connecting is ended as the core ends it.
+ */
 static void
 handle_sigterm(SIGNAL_ARGS)
 {
@@ -116,7 +121,10 @@ handle_sigterm(SIGNAL_ARGS)
 	if (in_transaction)
 	{
 		InterruptPending = true;
-		ProcDiePending = true;
+		if (connected)
+			QueryCancelPending = true;
+		else
+			ProcDiePending = true;
 	}
 	SetLatch(MyLatch);
 	errno = save_errno;
@@ -131,12 +139,20 @@ begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+/* A cancel that came too late to end the transaction has nothing left to end. */
+static void
+transaction_is_over(void)
+{
+	in_transaction = false;
+	QueryCancelPending = false;
+}
+
 static void
 end(void)
 {
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	in_transaction = false;
+	transaction_is_over();
 	pgstat_report_stat(false);
 	wf_activity(false, "automation: waits for owners with work");
 }
@@ -157,8 +173,9 @@ connect_coordinator(Oid database)
 	BackgroundWorkerUnblockSignals();
 	in_transaction = true;		/* connecting is one */
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	connected = true;
 	wf_settings_harden();
-	in_transaction = false;
+	transaction_is_over();
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT_TEXT, PGC_SUSET, PGC_S_OVERRIDE);
 	wf_activity_name();
 	if (!wf_board_coordinator_enter())
@@ -205,13 +222,29 @@ inspect(void)
 	end();
 }
 
-static void
-reconcile(void)
+static bool
+asked_to_stop(void)
 {
-	wf_activity(true, "automation: brings the registry in line");
-	begin();
-	wf_reconcile(false);
-	end();
+	return ShutdownRequestPending && geterrcode() == ERRCODE_QUERY_CANCELED;
+}
+
+static void
+inspect_unless_stopped(void)
+{
+	PG_TRY();
+	{
+		inspect();
+	}
+	PG_CATCH();
+	{
+		if (!asked_to_stop())
+			PG_RE_THROW();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		transaction_is_over();
+		leave(COORDINATOR_STOPPED);
+	}
+	PG_END_TRY();
 }
 
 /* ----------------------------------------------------------------
@@ -589,14 +622,39 @@ hold_extension(void)
 	return !gone;
 }
 
+/* Who was told of a change at its commit may have looked too early. */
+static void
+look_again_at_rights(void)
+{
+	static uint32 seen = 0;
+	uint32		rights = wf_board_rights();
+
+	if (rights != seen)
+		wake_before(GetCurrentTimestamp() + YIELD);
+	seen = rights;
+}
+
 static void
 serve_turn(void)
 {
 	wf_activity(true, "automation: looks for owners with work");
+	look_again_at_rights();
 	if (hold_extension())
 		serve_owners();
 	else
 		wake_before(GetCurrentTimestamp() + YIELD);
+}
+
+static bool reconciled = false;
+
+static void
+reconcile_turn(void)
+{
+	wf_activity(true, "automation: brings the registry in line");
+	if (!hold_extension())
+		return;
+	wf_reconcile(false);
+	reconciled = true;
 }
 
 static bool rotated;
@@ -635,7 +693,8 @@ forget_turn(void)
 	wf_event_reader_forget(reader);
 }
 
-/* Runs a turn in its own transaction; somebody's lock makes it end early. */
+/* Runs a turn in its own transaction; somebody's lock, or being asked to go,
+ * makes it end early. */
 static void
 run(void (*turn) (void))
 {
@@ -650,11 +709,13 @@ run(void (*turn) (void))
 	}
 	PG_CATCH();
 	{
-		if (!is_lock_conflict(geterrcode()))
+		if (!is_lock_conflict(geterrcode()) && !asked_to_stop())
 			PG_RE_THROW();
 		FlushErrorState();
 		AbortCurrentTransaction();
-		in_transaction = false;
+		transaction_is_over();
+		if (turn == reconcile_turn)
+			reconciled = false;		/* by the commit, if at all */
 		forget_turn();
 		wake_before(GetCurrentTimestamp() + YIELD);
 	}
@@ -672,14 +733,14 @@ tidy_up(void)
 	if (now >= next_rotation)
 	{
 		rotated = true;
-		for (int i = 0; i < MAX_ROTATIONS && rotated && !gone; i++)
+		for (int i = 0; i < MAX_ROTATIONS && rotated && !gone && !ShutdownRequestPending; i++)
 		{
 			rotated = false;
 			run(rotate_turn);
 		}
 		next_rotation = now + ROTATE_EVERY;
 	}
-	if (now >= next_recycling && !gone)
+	if (now >= next_recycling && !gone && !ShutdownRequestPending)
 	{
 		run(recycle_turn);
 		next_recycling = now + RECYCLE_EVERY;
@@ -709,8 +770,7 @@ wf_coordinator_main(Datum arg)
 	uint32		wait_event;
 
 	connect_coordinator(DatumGetObjectId(arg));
-	inspect();
-	reconcile();
+	inspect_unless_stopped();
 	wait_event = wf_compat_wait_event("AutomationCoordinatorMain");
 	turn_context = AllocSetContextCreate(TopMemoryContext, "automation coordinator", ALLOCSET_DEFAULT_SIZES);
 	create_owners();
@@ -718,8 +778,13 @@ wf_coordinator_main(Datum arg)
 	while (!ShutdownRequestPending)
 	{
 		wake_at = GetCurrentTimestamp() + LONGEST_SLEEP;
-		run(serve_turn);
-		if (!gone)
+		if (!reconciled)
+			run(reconcile_turn);
+		if (reconciled && !ShutdownRequestPending)
+			run(serve_turn);
+		if (!reconciled)
+			wake_before(GetCurrentTimestamp() + YIELD);
+		else if (!gone && !ShutdownRequestPending)
 			tidy_up();
 		if (gone)
 			leave(COORDINATOR_ABSENT);

@@ -27,7 +27,9 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -37,6 +39,8 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -44,11 +48,13 @@
 #include "utils/resowner.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "direct.h"
 #include "lookup.h"
 #include "rule.h"
+#include "stat.h"
 
 #define ORDINARY_RUNS 2					/* in a batch, before setting up pays */
 
@@ -58,6 +64,8 @@ typedef struct Direct
 	SqlPlan    *sql;
 	CachedPlanSource *source;
 	CachedPlan *plan;					/* pinned */
+	Oid			user;					/* whose rights were checked */
+	uint64		invalidations;			/* valid as long as there were no more */
 	EState	   *estate;
 	ResultRelInfo *result;
 	TupleTableSlot *row;				/* to be stored */
@@ -78,7 +86,7 @@ typedef struct Target
 	List	   *where;					/* of Expr */
 	List	   *columns;				/* of TargetEntry, as many as colnos */
 	List	   *colnos;
-	OpExpr	   *equals[INDEX_MAX_KEYS]; /* by key column of the index */
+	Oid			equals[INDEX_MAX_KEYS]; /* operator "column = value", by key column of the index */
 	Expr	   *values[INDEX_MAX_KEYS];
 } Target;
 
@@ -87,12 +95,35 @@ static MemoryContext batch_context = NULL;	/* NULL: no batch */
 static ResourceOwner batch_owner = NULL;
 static uint64 batch_number = 0;
 static bool is_allowed = false;
+static uint64 invalidations = 0;		/* of rights and functions, seen by this process */
 
 /* --- the batch --- */
+
+/* Syscache callback.  Rights and functions that the plan does not name, as in a
+ * CHECK constraint, are asked about when a statement is set up. */
+static void
+invalidated(Datum arg, int cacheid, uint32 hashvalue)
+{
+	invalidations++;
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	CacheRegisterSyscacheCallback(PROCOID, invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, invalidated, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, invalidated, (Datum) 0);
+	registered = true;
+}
 
 void
 wf_direct_batch_begin(void)
 {
+	register_callbacks();
 	directs = NIL;
 	batch_context = CurTransactionContext;
 	batch_owner = CurrentResourceOwner;
@@ -165,9 +196,18 @@ wf_direct_drop(SqlPlan *sql)
 
 /* --- is it of a kind known here? --- */
 
+/* Does it change rows that refer to the changed one, and with them, by their
+ * triggers, whatever else? */
+static bool
+changes_others(const Trigger *trigger)
+{
+	return trigger->tgfoid == F_RI_FKEY_CASCADE_UPD || trigger->tgfoid == F_RI_FKEY_SETNULL_UPD ||
+		trigger->tgfoid == F_RI_FKEY_SETDEFAULT_UPD;
+}
+
 /* Only foreign keys' and capture's triggers, after each row. */
 static bool
-triggers_fit(const TriggerDesc *triggers)
+triggers_fit(const TriggerDesc *triggers, CmdType operation)
 {
 	Oid			capture = wf_capture_function();
 
@@ -179,6 +219,8 @@ triggers_fit(const TriggerDesc *triggers)
 
 		if (!trigger->tgisinternal && trigger->tgfoid != capture)
 			return false;
+		if (operation == CMD_UPDATE && changes_others(trigger))
+			return false;
 		if (!TRIGGER_FOR_ROW(trigger->tgtype) || !TRIGGER_FOR_AFTER(trigger->tgtype) ||
 			TRIGGER_USES_TRANSITION_TABLE(trigger->tgnewtable) || TRIGGER_USES_TRANSITION_TABLE(trigger->tgoldtable))
 			return false;
@@ -187,23 +229,26 @@ triggers_fit(const TriggerDesc *triggers)
 }
 
 static bool
-table_fits(Relation rel)
+table_fits(Relation rel, CmdType operation)
 {
 	const TupleConstr *constraints = RelationGetDescr(rel)->constr;
 
-	return rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relispartition &&
+	return rel->rd_rel->relkind == RELKIND_RELATION && !IsCatalogRelation(rel) && !rel->rd_rel->relispartition &&
 		!rel->rd_rel->relhassubclass && !rel->rd_rel->relhasrules &&
 		!rel->rd_rel->relrowsecurity &&
 		!(constraints && (constraints->has_generated_stored || WF_COMPAT_HAS_VIRTUAL(constraints))) &&
-		triggers_fit(rel->trigdesc);
+		triggers_fit(rel->trigdesc, operation);
 }
 
 /* The plan's only node of interest; NULL if there is more to it. */
 static ModifyTable *
-plain_modification(const PlannedStmt *stmt)
+plain_modification(const CachedPlan *plan)
 {
+	const PlannedStmt *stmt = linitial_node(PlannedStmt, plan->stmt_list);
 	ModifyTable *node;
 
+	if (list_length(plan->stmt_list) != 1 || !stmt->canSetTag)
+		return NULL;					/* a view's rules have made something else of it */
 	if (stmt->planTree == NULL || !IsA(stmt->planTree, ModifyTable) || stmt->subplans != NIL ||
 		stmt->rowMarks != NIL || stmt->hasModifyingCTE)
 		return NULL;
@@ -234,9 +279,10 @@ strip_relabel(Node *node)
 	return node;
 }
 
-/* "column = value" over the index's column number; false if it is not that. */
-static bool
-is_key_equality(OpExpr *op, int varno, Relation index, int column, Expr **value)
+/* "column = value" over the index's column number, either way round; the
+ * operator with the column at its left, or InvalidOid if it is not that. */
+static Oid
+key_equality(OpExpr *op, int varno, Relation index, int column, Expr **value)
 {
 	for (int side = 0; side < 2; side++)
 	{
@@ -253,9 +299,9 @@ is_key_equality(OpExpr *op, int varno, Relation index, int column, Expr **value)
 			(OidIsValid(index->rd_indcollation[column]) && index->rd_indcollation[column] != op->inputcollid))
 			continue;
 		*value = (Expr *) other;
-		return true;
+		return opno;
 	}
-	return false;
+	return InvalidOid;
 }
 
 /* Is each column of the index compared with a value? */
@@ -266,19 +312,36 @@ finds_keys(Target *target, int varno, Relation index)
 
 	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
 	{
-		target->equals[i] = NULL;
+		target->equals[i] = InvalidOid;
 		foreach(lc, target->where)
 		{
 			OpExpr	   *op = lfirst(lc);
 
-			if (IsA(op, OpExpr) && list_length(op->args) == 2 &&
-				is_key_equality(op, varno, index, i, &target->values[i]))
-				target->equals[i] = op;
+			if (IsA(op, OpExpr) && list_length(op->args) == 2 && !OidIsValid(target->equals[i]))
+				target->equals[i] = key_equality(op, varno, index, i, &target->values[i]);
 		}
-		if (target->equals[i] == NULL)
+		if (!OidIsValid(target->equals[i]))
 			return false;
 	}
 	return true;
+}
+
+/* Does it change the key?  Then an argument's row is not to be found by its key
+ * for the rest of the item, here as elsewhere. */
+static bool
+changes_key(const Target *target, Relation index)
+{
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		if (list_member_int(target->colnos, index->rd_index->indkey.values[i]))
+			return true;
+	return false;
+}
+
+/* Finds it one row at most, under any snapshot? */
+static bool
+index_fits(Relation index)
+{
+	return index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indimmediate && !index->rd_index->indcheckxmin;
 }
 
 /* UPDATE of one row by its key; the plan may find it in any way. */
@@ -350,12 +413,13 @@ prepare_keys(Direct *direct, const Target *target)
 	direct->nkeys = IndexRelationGetNumberOfKeyAttributes(index);
 	for (int i = 0; i < direct->nkeys; i++)
 	{
-		const OpExpr *op = target->equals[i];
-		bool		swapped = list_nth(op->args, 0) == (void *) target->values[i];
-		Oid			opno = swapped ? get_commutator(op->opno) : op->opno;
+		int			strategy;
+		Oid			left;
+		Oid			right;				/* declared, which may be anyenum, anyarray ... */
 
-		ScanKeyEntryInitialize(&direct->keys[i], 0, i + 1, BTEqualStrategyNumber, exprType((Node *) target->values[i]),
-							   index->rd_indcollation[i], get_opcode(opno), (Datum) 0);
+		get_op_opfamily_properties(target->equals[i], index->rd_opfamily[i], false, &strategy, &left, &right);
+		ScanKeyEntryInitialize(&direct->keys[i], 0, i + 1, strategy, right,
+							   index->rd_indcollation[i], get_opcode(target->equals[i]), (Datum) 0);
 		direct->values[i] = ExecPrepareExpr(target->values[i], direct->estate);
 	}
 }
@@ -373,7 +437,8 @@ prepare_update(Direct *direct, const ModifyTable *node, const Signature *sig)
 		return false;
 	direct->lookup = wf_lookup_open(RelationGetRelid(rel), indexid);
 	index = wf_lookup_index(direct->lookup);
-	if (!index->rd_index->indimmediate || !finds_keys(&target, linitial_int(node->resultRelations), index))
+	if (!index_fits(index) || changes_key(&target, index) ||
+		!finds_keys(&target, linitial_int(node->resultRelations), index))
 		return false;
 	direct->own = argument_of_keys(&target, rel, index, sig);
 	direct->old = table_slot_create(rel, NULL);
@@ -391,7 +456,7 @@ static bool
 prepare(Direct *direct, const Signature *sig)
 {
 	PlannedStmt *stmt = linitial_node(PlannedStmt, direct->plan->stmt_list);
-	ModifyTable *node = plain_modification(stmt);
+	ModifyTable *node = plain_modification(direct->plan);
 	ResultRelInfo *result;
 	Relation	rel;
 	int			rtindex;
@@ -401,6 +466,7 @@ prepare(Direct *direct, const Signature *sig)
 	rtindex = linitial_int(node->resultRelations);
 	rel = table_open(rt_fetch(rtindex, stmt->rtable)->relid, RowExclusiveLock);
 	direct->estate = CreateExecutorState();
+	MemoryContextSwitchTo(direct->estate->es_query_cxt);	/* the caller switches back */
 	direct->estate->es_plannedstmt = stmt;
 	direct->estate->es_sourceText = direct->source->query_string;
 	wf_compat_init_range_table(direct->estate, stmt);
@@ -408,7 +474,7 @@ prepare(Direct *direct, const Signature *sig)
 	InitResultRelInfo(result, rel, rtindex, NULL, 0);
 	direct->estate->es_opened_result_relations = lappend(direct->estate->es_opened_result_relations, result);
 	direct->result = result;
-	if (!table_fits(rel) || (node->operation == CMD_INSERT && !is_one_row(node, rel)))
+	if (!table_fits(rel, node->operation) || (node->operation == CMD_INSERT && !is_one_row(node, rel)))
 		return false;
 	wf_compat_check_permissions(stmt);
 	wf_compat_check_result_rel(result, node->operation);
@@ -417,6 +483,24 @@ prepare(Direct *direct, const Signature *sig)
 		return prepare_update(direct, node, sig);
 	prepare_insert(direct, node);
 	return true;
+}
+
+/* The line SPI would add to an error. */
+static void
+statement_context(void *arg)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(((SqlPlan *) arg)->plan));
+
+	errcontext("SQL statement \"%s\"", source->query_string);
+}
+
+static void
+push_context(ErrorContextCallback *callback, SqlPlan *sql)
+{
+	callback->callback = statement_context;
+	callback->arg = sql;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
 }
 
 /* Pins the statement's generic plan; NULL if it has none. */
@@ -440,8 +524,10 @@ open_direct(SqlPlan *sql, const Signature *sig)
 	MemoryContext context;
 	CachedPlan *plan;
 	Direct	   *direct;
+	ErrorContextCallback callback;
 
-	if (sql->unfit == source->generation)
+	if (sql->unfit != 0 && source->is_valid && source->gplan && source->gplan->is_valid &&
+		source->gplan->generation == sql->unfit)
 		return NULL;
 	CurrentResourceOwner = batch_owner;
 	plan = pin_plan(sql);
@@ -452,20 +538,28 @@ open_direct(SqlPlan *sql, const Signature *sig)
 		direct->sql = sql;
 		direct->source = source;
 		direct->plan = plan;
+		direct->user = GetUserId();
+		direct->invalidations = invalidations;
+		sql->unfit = plan->generation;
+		push_context(&callback, sql);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		if (prepare(direct, sig))
 		{
+			MemoryContextSwitchTo(batch_context);
 			directs = lappend(directs, direct);
 			sql->direct = direct;
+			sql->unfit = 0;
 		}
 		else
+		{
+			MemoryContextSwitchTo(batch_context);
 			close_direct(direct);
+		}
 		PopActiveSnapshot();
+		error_context_stack = callback.previous;
 		MemoryContextSwitchTo(context);
 	}
 	CurrentResourceOwner = owner;
-	if (sql->direct == NULL)
-		sql->unfit = source->generation;
 	return sql->direct;
 }
 
@@ -491,6 +585,8 @@ find_own(Direct *direct, Frame *frame)
 static TupleTableSlot *
 find_by_key(Direct *direct, ExprContext *econtext)
 {
+	TupleTableSlot *found;
+
 	for (int i = 0; i < direct->nkeys; i++)
 	{
 		bool		isnull;
@@ -499,7 +595,13 @@ find_by_key(Direct *direct, ExprContext *econtext)
 		if (isnull)
 			return NULL;
 	}
-	return wf_lookup_find(direct->lookup, direct->nkeys, direct->keys, direct->estate->es_snapshot);
+	found = wf_lookup_find(direct->lookup, direct->nkeys, direct->keys, direct->estate->es_snapshot);
+	if (found == NULL)
+		return NULL;
+	/* a row argument of the same table, read while the new row is made, is looked up there too */
+	ExecCopySlot(direct->old, found);
+	direct->old->tts_tableOid = found->tts_tableOid;
+	return direct->old;
 }
 
 /* What the frame knows of the changed row needs no reading. */
@@ -536,6 +638,8 @@ fire_triggers(Direct *direct, ItemPointer before, List *recheck)
 	else
 		ExecARInsertTriggers(direct->estate, direct->result, direct->row, recheck, NULL);
 	AfterTriggerEndQuery(direct->estate);
+	if (direct->result->ri_TrigOldSlot)
+		ExecClearTuple(direct->result->ri_TrigOldSlot);
 }
 
 /* Makes the new row and checks it. */
@@ -545,6 +649,7 @@ make_row(Direct *direct)
 	Relation	rel = direct->result->ri_RelationDesc;
 
 	(void) ExecProject(direct->projection);
+	ExecMaterializeSlot(direct->row);	/* constraints are not to see values that may be changed in place */
 	direct->row->tts_tableOid = RelationGetRelid(rel);
 	if (RelationGetDescr(rel)->constr)
 		ExecConstraints(direct->result, direct->row, direct->estate);
@@ -564,6 +669,16 @@ run_insert(Direct *direct)
 		fire_triggers(direct, NULL, recheck);
 }
 
+/* Functions in the statement have changed the row that it is to change. */
+static void
+refuse_changed_row(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("tuple to be updated was already modified by an operation triggered by the current command"),
+			 errhint("Consider using an AFTER trigger instead of a BEFORE trigger to propagate changes to other rows.")));
+}
+
 /* False: somebody else has changed the row. */
 static bool
 run_update(Direct *direct, Frame *frame, uint64 *processed)
@@ -576,6 +691,7 @@ run_update(Direct *direct, Frame *frame, uint64 *processed)
 	ItemPointerData before;
 	TM_FailureData failure;
 	LockTupleMode lockmode;
+	TM_Result	done;
 
 	*processed = 0;
 	if (old == NULL && (old = find_by_key(direct, econtext)) == NULL)
@@ -585,9 +701,12 @@ run_update(Direct *direct, Frame *frame, uint64 *processed)
 		return true;
 	before = old->tts_tid;
 	make_row(direct);
-	if (table_tuple_update(result->ri_RelationDesc, &before, direct->row, direct->estate->es_output_cid,
-						   direct->estate->es_snapshot, InvalidSnapshot, true, &failure, &lockmode,
-						   &update_indexes) != TM_Ok)
+	done = table_tuple_update(result->ri_RelationDesc, &before, direct->row, direct->estate->es_output_cid,
+							  direct->estate->es_snapshot, InvalidSnapshot, true, &failure, &lockmode,
+							  &update_indexes);
+	if (done == TM_SelfModified)
+		refuse_changed_row();
+	if (done != TM_Ok)
 		return false;
 	if (result->ri_NumIndices > 0)
 		recheck = wf_compat_update_index_tuples(result, direct->row, direct->estate, update_indexes);
@@ -598,25 +717,13 @@ run_update(Direct *direct, Frame *frame, uint64 *processed)
 	return true;
 }
 
-/* The line SPI would add to an error. */
-static void
-statement_context(void *arg)
-{
-	errcontext("SQL statement \"%s\"", ((Direct *) arg)->source->query_string);
-}
-
 static bool
 run(Direct *direct, Frame *frame, uint64 *processed)
 {
 	EState	   *estate = direct->estate;
 	MemoryContext context;
-	ErrorContextCallback callback;
 	bool		done = true;
 
-	callback.callback = statement_context;
-	callback.arg = direct;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	estate->es_snapshot = GetActiveSnapshot();
@@ -625,7 +732,11 @@ run(Direct *direct, Frame *frame, uint64 *processed)
 	GetPerTupleExprContext(estate)->ecxt_param_list_info = frame->params;
 	context = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
 	if (direct->old)
+	{
 		done = run_update(direct, frame, processed);
+		if (*processed == 0)
+			wf_frame_touch(frame);		/* a function in the condition may have changed rows */
+	}
 	else
 	{
 		run_insert(direct);
@@ -638,7 +749,7 @@ run(Direct *direct, Frame *frame, uint64 *processed)
 	MemoryContextSwitchTo(context);
 	ResetPerTupleExprContext(estate);
 	PopActiveSnapshot();
-	error_context_stack = callback.previous;
+	CommandCounterIncrement();			/* the next one to look sees it, with whatever snapshot */
 	return done;
 }
 
@@ -646,7 +757,8 @@ run(Direct *direct, Frame *frame, uint64 *processed)
 static bool
 is_valid(const Direct *direct)
 {
-	return direct->plan->is_valid && direct->source->is_valid && direct->source->gplan == direct->plan &&
+	return direct->user == GetUserId() && direct->invalidations == invalidations &&
+		direct->plan->is_valid && direct->source->is_valid && direct->source->gplan == direct->plan &&
 		wf_compat_search_path_matches(direct->source->search_path);
 }
 
@@ -654,6 +766,9 @@ is_valid(const Direct *direct)
 bool
 wf_direct_run(SqlPlan *sql, Frame *frame, uint64 *processed)
 {
+	ErrorContextCallback callback;
+	bool		done;
+
 	if (sql->direct_batch != batch_number)
 	{
 		sql->direct_batch = batch_number;
@@ -667,5 +782,10 @@ wf_direct_run(SqlPlan *sql, Frame *frame, uint64 *processed)
 		wf_direct_drop(sql);
 	if (sql->direct == NULL && open_direct(sql, frame->sig) == NULL)
 		return false;
-	return run(sql->direct, frame, processed);
+	push_context(&callback, sql);
+	done = run(sql->direct, frame, processed);
+	error_context_stack = callback.previous;
+	if (done)
+		wf_stat_count(STAT_DIRECT);
+	return done;
 }

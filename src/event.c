@@ -420,32 +420,20 @@ void
 wf_event_append(Event *event)
 {
 	Relation	rel = open_segment();
-	int			natts = RelationGetDescr(rel)->natts;
-	Datum	   *values;
-	bool	   *nulls;
+	HeapTuple	tuple;
 
-	if (natts < EVENT_COLUMNS)
+	if (RelationGetDescr(rel)->natts < EVENT_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table automation.%s does not fit the library", RelationGetRelationName(rel)),
 				 errhint("Run ALTER EXTENSION automation UPDATE.")));
-	values = palloc0(natts * sizeof(Datum));
-	nulls = palloc(natts * sizeof(bool));
-	memset(nulls, true, natts * sizeof(bool));	/* columns of a later layout stay null */
-
 	event->xact = GetTopFullTransactionId();
 	event->seq = wf_sequence_next(cache.sequence);
 	if (event->at == 0)
 		event->at = wf_clock_now();
-	values[EVENT_SEQ - 1] = Int64GetDatum(event->seq);
-	values[EVENT_XACT - 1] = FullTransactionIdGetDatum(event->xact);
-	values[EVENT_AT - 1] = TimestampTzGetDatum(event->at);
-	values[EVENT_KIND - 1] = CharGetDatum(event->kind);
-	values[EVENT_OWNER - 1] = Int32GetDatum(event->owner);
-	memset(nulls, false, (EVENT_SOURCE - 1) * sizeof(bool));
-	wf_event_put_body(event, values + EVENT_SOURCE - 1, nulls + EVENT_SOURCE - 1);
-
-	wf_event_insert(rel, values, nulls, note_owner(event->owner));
+	tuple = wf_event_form(event);
+	wf_event_insert(rel, tuple, note_owner(event->owner));
+	heap_freetuple(tuple);
 	table_close(rel, NoLock);
 }
 

@@ -55,7 +55,7 @@ make_head(Relation rel, ItemPointer tid)
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = GenericXLogRegisterBuffer(state, buffer, 0);
 	row = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(tid)));
-	((EventStart *) ((char *) row + row->t_hoff))->head = true;
+	EVENT_START(row)->head = true;
 	GenericXLogFinish(state);
 	UnlockReleaseBuffer(buffer);
 }
@@ -96,14 +96,13 @@ insert_entries(Relation rel, HeapTuple tuple, bool is_head)
 /* Puts a row into a segment; see the header.  The block it will lie in can only
  * be guessed: a row too many that is a head does no harm. */
 void
-wf_event_insert(Relation rel, Datum *values, bool *nulls, EventHead *head)
+wf_event_insert(Relation rel, HeapTuple tuple, EventHead *head)
 {
 	bool		is_head = head->relid != RelationGetRelid(rel) || head->block != RelationGetTargetBlock(rel);
-	HeapTuple	tuple;
 	BlockNumber block;
 
-	values[EVENT_HEAD - 1] = BoolGetDatum(is_head);
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	EVENT_START(tuple->t_data)->head = is_head;
+	tuple->t_tableOid = RelationGetRelid(rel);
 	simple_heap_insert(rel, tuple);
 	block = ItemPointerGetBlockNumber(&tuple->t_self);
 	if (!is_head && block != head->block)
@@ -115,5 +114,4 @@ wf_event_insert(Relation rel, Datum *values, bool *nulls, EventHead *head)
 		insert_entries(rel, tuple, is_head);
 	head->relid = RelationGetRelid(rel);
 	head->block = block;
-	heap_freetuple(tuple);
 }

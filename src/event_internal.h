@@ -1,7 +1,7 @@
 /*
  * event_internal.h -- what the files of the event log share (event.c,
- * event_head.c, event_read.c, event_rotate.c), and their neighbours
- * enrollment.c, timer.c, parked.c and history.c with them.
+ * event_row.c, event_head.c, event_scan.c, event_read.c, event_rotate.c), and
+ * their neighbours enrollment.c, timer.c, parked.c and history.c with them.
  */
 #ifndef WF_EVENT_INTERNAL_H
 #define WF_EVENT_INTERNAL_H
@@ -31,6 +31,13 @@
 #define EVENT_SOURCE	7
 #define EVENT_KEY		8
 #define EVENT_OLD_KEY	9
+#define EVENT_TARGET	10
+#define EVENT_HITS		11
+#define EVENT_PRINTS	12
+#define EVENT_OLD		13
+#define EVENT_NEW		14
+#define EVENT_ARGS		15
+#define EVENT_CAUSE		16
 #define EVENT_COLUMNS	16		/* those an appender fills */
 #define EVENT_ORIGIN	17
 
@@ -42,6 +49,8 @@ typedef struct EventStart
 	TimestampTz at;
 	char		kind;
 	bool		head;
+	char		padding[2];
+	int32		owner;
 } EventStart;
 
 /* A block of a segment where this transaction has put a head for an owner. */
@@ -51,9 +60,13 @@ typedef struct EventHead
 	BlockNumber block;
 } EventHead;
 
+/* The row of an event, and where a row's first columns are. */
+extern HeapTuple wf_event_form(const Event *event);
+#define EVENT_START(row) ((EventStart *) ((char *) (row) + (row)->t_hoff))
+
 /* Puts a row into a segment, and into its index if it has to be; see
- * event_head.c.  Fills values[EVENT_HEAD - 1] and *head. */
-extern void wf_event_insert(Relation rel, Datum *values, bool *nulls, EventHead *head);
+ * event_head.c.  Fills the column "head" and *head. */
+extern void wf_event_insert(Relation rel, HeapTuple tuple, EventHead *head);
 
 /* source .. cause: the same columns in the same order in automation.parked. */
 #define EVENT_BODY_COLUMNS 10

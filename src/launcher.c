@@ -706,7 +706,7 @@ transaction_ended(XactEvent event, void *arg)
 	if (announce_here && event == XACT_EVENT_COMMIT)
 		wf_board_announce();
 	if (rights_changed && event == XACT_EVENT_COMMIT)
-		wf_board_wake_coordinators();
+		wf_board_rights_changed();
 	announce_here = rights_changed = false;
 }
 

@@ -19,6 +19,7 @@ typedef enum
 	STAT_REFUSED,
 	STAT_ENDED,
 	STAT_STATEMENTS,
+	STAT_DIRECT,						/* of them, run without the executor (direct.c) */
 	STAT_WAITS,							/* begun */
 	STAT_RESUMED,						/* waits that were over */
 	STAT_RETRIES,						/* attempts put off to later, after an error */

@@ -141,7 +141,7 @@ sub script
 	my $comment = sub { my ($text) = @_; $text =~ s/^/-- /gm; return "$text\n"; };
 	my $text = $comment->("kind: $finding->{kind}\ncode: " . ($finding->{code} // '') . "\nmessage: " . ($finding->{message} // ''));
 
-	$text .= $comment->("$_: $finding->{$_}") for grep { defined $finding->{$_} && length $finding->{$_} } qw(more context);
+	$text .= $comment->("$_: $finding->{$_}") for grep { defined $finding->{$_} && length $finding->{$_} } qw(more seconds context);
 	$text .= $comment->("statement: " . substr($finding->{sql}, 0, 500)) if defined $finding->{sql};
 	$text .= "-- seed $self->{seed}, input $input->{number}" . ($alone ? "\n" : "; not repeated by this input alone\n");
 	$text .= "SET search_path = $input->{schema};\n";
@@ -240,6 +240,18 @@ sub begin_epoch
 	return;
 }
 
+# A time limit that passed while the session did not work: the machine stood
+# still, unless it happens again.
+sub was_held_up
+{
+	my ($self, $finding, $input) = @_;
+
+	return 0 if ($finding->{code} // '') ne '57014' || $finding->{seconds} > 1;
+	return 0 if $self->shows($input, signature($finding));
+	$self->say("not repeated: $finding->{kind} $finding->{message}, input $input->{number}");
+	return 1;
+}
+
 sub try_one
 {
 	my ($self, $n) = @_;
@@ -251,7 +263,10 @@ sub try_one
 	$self->{last_input} = $input;
 	$self->{codes}{ $self->{session}{last_error}{code} }++ if $how eq 'refused';
 	$self->recover if grep { $_->{kind} eq 'crash' } @findings;
-	$self->keep($_, $input) for @findings;
+	for my $finding (@findings)
+	{
+		$self->keep($finding, $input) unless $self->was_held_up($finding, $input);
+	}
 	return;
 }
 

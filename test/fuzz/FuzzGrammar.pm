@@ -30,11 +30,11 @@ my %branch = (
 		'{moment} > {moment}', '{date} < {date}', '{int} BETWEEN {int} AND {int}', '{text} LIKE {text}', '{int} IN ({int}, {int})',
 		'EXISTS (SELECT FROM deal d WHERE d.id = {int})', '{int} = ANY (ARRAY[{int}, {int}])', 'CASE WHEN {bool} THEN {bool} ELSE {bool} END',
 		'{text} ~ {text}', '{int} IS DISTINCT FROM {int}', '({int}, {text}) = ({int}, {text})', '{interval} > {interval}', 'coalesce({bool}, {bool})',
-		'(SELECT {bool})', '{num} < {num}', '{text} IN (SELECT d.title FROM deal d)', 'automation.finished({int})', '({bool})::text::bool',
+		'(SELECT {bool})', '{num} < {num}', '{text} IN (SELECT d.title FROM deal d)', 'automation.finished({int})', 'c.email::bool',
 	],
 	int => [
 		'{int} + {int}', '{int} * {int}', '{int} / {int}', '-({int})', 'abs({int})', 'coalesce({int}, {int})', 'CASE WHEN {bool} THEN {int} END',
-		'(SELECT max(d.id)::int FROM deal d WHERE d.id > {int})', 'length({text})', '({text})::int', 'greatest({int}, {int})', '(ARRAY[{int}, {int}])[{int}]',
+		'(SELECT max(d.id)::int FROM deal d WHERE d.id > {int})', 'length({text})', 'c.email::int', 'greatest({int}, {int})', '(ARRAY[{int}, {int}])[{int}]',
 		'extract(day FROM {moment})::int', '{date} - {date}', '(SELECT count(*)::int FROM contact x WHERE x.score = {int})', '({num})::int', '{int} % {int}',
 	],
 	text => [
@@ -50,9 +50,9 @@ my %branch = (
 	moment => [
 		'now() + {interval}', '{moment} + interval {ilit}', 'coalesce({moment}, {moment})', "date_trunc('day', now())", 'greatest(now(), {moment})',
 		"({moment})::timestamptz AT TIME ZONE {text}", '{date} + time \'09:00\'', 'CASE WHEN {bool} THEN {moment} END', '{date}', "make_timestamptz({int}, 1, 1, 0, 0, 0)",
-		'(SELECT max(d.id) * interval \'1 day\' + now() FROM deal d)', '({text})::timestamptz', "to_timestamp({num})",
+		'(SELECT max(d.id) * interval \'1 day\' + now() FROM deal d)', 'c.email::timestamptz', "to_timestamp({num})",
 	],
-	date => [ '{date} + {int}', 'coalesce({date}, {date})', '({moment})::date', 'make_date(2024, 2, {int})', '({text})::date', 'CASE WHEN {bool} THEN {date} END' ],
+	date => [ '{date} + {int}', 'coalesce({date}, {date})', '({moment})::date', 'make_date(2024, 2, {int})', 'c.email::date', 'CASE WHEN {bool} THEN {date} END' ],
 	ilit => [ "'1 day'", "'1 hour'", "'-1 hour'", "'1 month'" ],
 );
 

@@ -30,6 +30,7 @@ my @placeless = (
 	[ '22023', qr/^ROWS is not applicable/, 'an attribute' ],
 	[ '22023', qr/^invalid value for parameter "(.*)": /, 'an attribute SET', 'named' ],
 	[ '0A000', qr/^invalid value for parameter "(client_encoding)": /, 'an attribute SET', 'named' ],
+	[ '42501', qr/^permission denied for table (\w+)/, 'an argument\'s type', 'named' ],
 	[ '42501', qr/^only superuser can define a leakproof function/, 'an attribute' ],
 	[ '42809', qr/^"[^"]*" is not a table\nA row argument/, 'an argument\'s type' ],
 	[ '42P16', qr/^table \S+ has no primary key\nA row argument/, 'an argument\'s type' ],
@@ -147,7 +148,9 @@ sub set_timeout
 sub finding
 {
 	my ($kind, $error, $more) = @_;
-	return { kind => $kind, code => $error->{code}, message => $error->{message}, context => $error->{context}, more => $more, sql => $error->{sql} };
+	my %finding = map { $_ => $error->{$_} } qw(code message context sql seconds);
+
+	return { %finding, kind => $kind, more => $more };
 }
 
 sub collect_warnings
@@ -216,7 +219,7 @@ sub judge_definition
 
 	return finding('crash', $error) if $error->{lost};
 	return finding('internal', $error) if is_internal($error);
-	return finding('hang', $error, "worked for $error->{seconds} s") if $error->{code} eq '57014';
+	return finding('hang', $error) if $error->{code} eq '57014';
 	return if is_placeless($error, $input) || $self->has_place($error);
 	return finding('position', $error, "at " . ($error->{statement_position} // '-') . ", inside " . ($error->{internal_position} // '-'));
 }
@@ -244,7 +247,7 @@ sub judge_step
 	return finding('internal', $error) if is_internal($error);
 	# a statement of the workflow was slow by itself
 	return if $error->{code} eq '57014' && ($error->{context} // '') =~ /\S/;
-	return finding('hang', $error, "worked for $error->{seconds} s") if $error->{code} eq '57014';
+	return finding('hang', $error) if $error->{code} eq '57014';
 	return finding('engine', $error) if $step->{kind} eq 'engine';
 	return finding('capture', $error) if $step->{kind} eq 'change' && $error->{code} !~ /^23/;
 	return;

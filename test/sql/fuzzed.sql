@@ -40,6 +40,27 @@ CREATE FUNCTION w(p person) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
 END $$;
 
+-- Types of several words before :=, which tells no missing semicolon there
+CREATE FUNCTION types(p person) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+DECLARE
+  a double precision := 1;
+  b timestamp with time zone := now();
+  c p.name%TYPE := p.name;
+  d person.born % TYPE := current_date;
+  e character varying := a;
+BEGIN
+END $$;
+DROP FUNCTION types;
+CREATE FUNCTION types(p person) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+DECLARE
+  a int;
+BEGIN
+  SELECT 1
+  a := 2;
+END $$;
+
 -- Very many statements, and a mistake in the last one
 DO $do$
 DECLARE

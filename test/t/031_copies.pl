@@ -235,7 +235,7 @@ my @servers = slurp_dir($new->data_dir . '/pg_upgrade_output.d');
 my ($run) = grep { !/^\./ } @servers;
 my $said = slurp_file($new->data_dir . "/pg_upgrade_output.d/$run/log/pg_upgrade_server.log");
 ok($said =~ /DEBUG:  loaded library "automation"/, 'upgrade: the servers say what they load and start');
-ok($said !~ /automation (launcher|coordinator|executor)/, 'upgrade: none of our workers, who would change what is being copied');
+ok($said !~ /worker (process )?"automation (launcher|coordinator|executor)/, 'upgrade: none of our workers, who would change what is being copied');
 $new->start;
 my $upgraded = server_up($new, 'shop');
 ok(wait_until($upgraded, 'SELECT (SELECT count(*) FROM app.note) = 330'), 'upgrade: goes on by itself, and unread changes enter');

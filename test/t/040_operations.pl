@@ -82,7 +82,8 @@ automation.retry_delay = '10ms'
 	$user->query("BEGIN; INSERT INTO contact (kind) VALUES ('greet'); PREPARE TRANSACTION 'p'");
 	$user->query("COMMIT PREPARED 'p'");
 	ok(wait_until($watch, "SELECT count(*) > 0 FROM automation.enrollments WHERE state = 'waiting'"), 'a new version and a prepared transaction');
-	$watch->query("UPDATE pg_database SET datistemplate = false WHERE false");
+	# one that is stopped in the middle of a step says so, like any session
+	activity($watch, 'automation executor of app', 'automation: waits%', 'idle', 'the executor waits');
 	$user->close;
 	$watch->close;
 	$node->restart;
@@ -215,6 +216,25 @@ $watch->query("ROLLBACK PREPARED 'forgotten'");
 is_well($watch, 'the log is emptied when they have gone');
 ok(wait_until($watch, 'SELECT rotations > 0 AND segments_emptied > 0 FROM automation.stat_engine'), 'which is counted')
   || diag($watch->query('SELECT * FROM automation.stat_engine'));
+
+# A standby that reports its queries
+
+$node->backup('copy');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'copy', has_streaming => 1);
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nwal_receiver_status_interval = 1s");
+$standby->start;
+my $reader = server_up($standby, 'work');
+is_well($reader, 'a standby is well without workers');
+$reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+$reader->query('SELECT count(*) FROM app.contact');
+ok(wait_until($watch, 'SELECT count(backend_xmin) = 1 FROM pg_stat_replication'), 'a query on a standby');
+$user->query('INSERT INTO app.many SELECT i, i FROM generate_series(15001, 35000) i');
+ok(wait_until($watch, 'SELECT events = 0 FROM automation.stat', 600), 'many events are consumed');
+has_problem($watch, 'log_held', '%keeps the event log%turn its hot_standby_feedback off', 'which keeps the log');
+$reader->close;
+is_well($watch, 'until it ends');
+$standby->stop;
 
 # Settings
 
