@@ -857,7 +857,8 @@ wf_engine_next(Engine *engine)
 
 	if (parked != 0 && (next == 0 || parked < next))
 		next = parked;
-	if (wf_wait_swept(engine->owner, 0, 1) != NIL && (next == 0 || engine->next_sweep < next))
+	/* asked last: under an old snapshot this look-up walks all waits that were swept */
+	if ((next == 0 || engine->next_sweep < next) && wf_wait_swept(engine->owner, 0, 1) != NIL)
 		next = Max(engine->next_sweep, 1);
 	return next;
 }

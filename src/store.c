@@ -23,6 +23,7 @@
 
 #include "access/genam.h"
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/index.h"
@@ -199,14 +200,36 @@ open_indexes(Relation rel)
 	return table ? table->indexes : NULL;
 }
 
-/* Inserts the rows that were put off: one WAL record a page, not one a row. */
+/* The tuple's place is told to another one, where it is stored in another form. */
+static bool
+is_stored_as_it_is(TupleTableSlot *slot)
+{
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
+
+	return tuple->t_len <= TOAST_TUPLE_THRESHOLD && !HeapTupleHasExternal(tuple);
+}
+
+/*
+ * Inserts the rows that were put off: one WAL record a page, not one a row.  The
+ * core's function has the index entries of long rows point to nowhere, so where
+ * there is one they are inserted singly.
+ */
 static void
 insert_pending(OpenTable *table)
 {
-	if (table->npending > 0)
+	bool		together = true;
+
+	for (int i = 0; i < table->npending; i++)
+		together &= is_stored_as_it_is(table->pending[i]);
+	if (together && table->npending > 0)
 		CatalogTuplesMultiInsertWithInfo(table->rel, table->pending, table->npending, table->indexes);
 	for (int i = 0; i < table->npending; i++)
+	{
+		if (!together)
+			CatalogTupleInsertWithInfo(table->rel, ExecFetchSlotHeapTuple(table->pending[i], false, NULL),
+									   table->indexes);
 		ExecClearTuple(table->pending[i]);
+	}
 	table->npending = 0;
 }
 

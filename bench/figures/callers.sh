@@ -7,8 +7,8 @@
 # the question here. Both with durable commits and without waiting for the disk,
 # when nothing but CPU and locks is left.
 
-callers_rounds=$(size 4 7)
-callers_seconds=$(size 1 3)
+callers_rounds=$(size 3 5)
+callers_seconds=$(size 1 2)
 
 callers_tables()
 {
@@ -57,7 +57,7 @@ figure_callers()
 	callers_tables
 	for ((round = 0; round <= callers_rounds; round++)); do
 		for durable in off on; do
-			callers_pause $((callers_seconds * 4 + 4))
+			callers_pause $((callers_seconds * 4 + 3))
 			for kind in insert hand; do
 				for who in floor engine; do
 					export PGOPTIONS="-c synchronous_commit=$durable"

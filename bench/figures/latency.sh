@@ -8,7 +8,7 @@
 # ended for lack of work, and a process is started first.
 
 latency_turns=$(size 500 2000)
-latency_cold_turns=$(size 8 30)
+latency_cold_turns=$(size 8 20)
 
 latency_cold()
 {

@@ -5,7 +5,7 @@
 # since neighbours on the machine come and go.
 
 single_rows=100000
-single_rounds=$(size 7 15)
+single_rounds=$(size 5 7)
 single_seconds=$(size 1 2)
 
 figure_single()

@@ -12,7 +12,7 @@
 
 sleepers=$(size 100000 1000000)
 sleepers_chunk=20000
-sleepers_idle=$(size 20 60)
+sleepers_idle=$(size 15 40)
 
 fall_asleep()
 {

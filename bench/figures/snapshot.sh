@@ -6,7 +6,7 @@
 # remove. The producer is the same all the time, and what it writes only grows.
 # Bar: the last fifth of the time has 90 % of the first fifth's throughput.
 
-snapshot_seconds=$(size 60 300)
+snapshot_seconds=$(size 45 300)
 snapshot_variants="new again"
 
 # hold_snapshot, release_snapshot: in a session in the background

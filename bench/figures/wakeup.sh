@@ -9,8 +9,8 @@
 # for each transaction. Bar: 1.03 of the floor's. The throughput stands beside it,
 # with what the executor took.
 
-wakeup_rounds=$(size 5 9)
-wakeup_seconds=$(size 2 4)
+wakeup_rounds=$(size 4 7)
+wakeup_seconds=$(size 2 3)
 
 # wakeup_pause SECONDS: returns when the executor is in it
 wakeup_pause()

@@ -157,6 +157,26 @@ SELECT automation.retry('exit_later');
 CALL automation.run();
 SELECT logged();
 DROP FUNCTION exit_later;
+
+-- What is long is kept as well, and found again by the history's index.
+CREATE FUNCTION long(i item) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.kind = 'long';
+BEGIN
+  INSERT INTO log (what) SELECT errors.refuse(repeat(i.kind || ' ', 1000));
+END $$;
+CREATE FUNCTION refuse(why text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '%', why USING DETAIL = why, HINT = why;
+END $$;
+INSERT INTO item (id, kind) SELECT 40 + g, 'long' FROM generate_series(1, 4) g;
+CALL automation.advance('1 hour');
+SELECT id, state, attempt FROM standing;
 \c - postgres
 SET client_min_messages = warning;
+SET enable_indexscan = off;
+SET enable_bitmapscan = off;
+CREATE TEMP TABLE stored AS SELECT enrollment AS id, count(*) AS lines FROM automation.history WHERE enrollment IS NOT NULL GROUP BY 1;
+RESET enable_indexscan;
+SET enable_seqscan = off;
+SELECT count(*) AS not_found FROM stored WHERE lines <> (SELECT count(*) FROM automation.history WHERE enrollment = stored.id);
 DROP SCHEMA errors CASCADE;

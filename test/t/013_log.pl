@@ -184,16 +184,13 @@ END $$});
 });
 is(effects('app', 'stays'), '300 300', 'what stays is found');
 
-# Other storage, other places: everything is read anew.
+# Other storage: the same entries again, or more.
 
-between_reads('app', sub {
-	$watch->query(q{UPDATE app.item SET state = 'again' WHERE id > 100});
-	$watch->query('VACUUM FULL automation.event_0');
-	$watch->query(q{UPDATE app.item SET state = 'and again' WHERE id <= 100});
-	index_is_sound('in other storage');
-});
-is(effects('app', 'again'), ($rows - 100) . ' ' . ($rows - 100), 'before VACUUM FULL');
-is(effects('app', 'and again'), '100 100', 'after it');
+$watch->query(q{UPDATE app.item SET state = 'again'});
+$watch->query('VACUUM FULL automation.event_0');
+index_is_sound('in other storage');
+$session{app}->query('CALL automation.run()');
+is(effects('app', 'again'), "$rows $rows", 'what was there before VACUUM FULL');
 
 $_->close for $watch, values %session;
 $node->stop;
