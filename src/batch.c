@@ -782,6 +782,15 @@ note_success(Engine *engine)
 	wf_blame_clear();
 }
 
+/* Was the statement of this session cancelled, by its user or by its time limit?
+ * Whoever raises an error with that code elsewhere, in an item, cancels nothing. */
+static bool
+is_cancel(const Engine *engine, const ErrorData *error)
+{
+	return engine->foreground && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !wf_watchdog_fired() &&
+		error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
 /* Copies the error and takes the batch back. */
 static void
 catch_error(Engine *engine)
@@ -791,6 +800,7 @@ catch_error(Engine *engine)
 												  ALLOCSET_SMALL_SIZES);
 	ErrorData  *error;
 	Jsonb	   *detail;
+	bool		cancelled;
 
 	MemoryContextSwitchTo(context);
 	if (ProcDiePending)
@@ -800,10 +810,13 @@ catch_error(Engine *engine)
 		wf_stat_count(STAT_CANCELS);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_watchdog_fired())
 		error->message = "canceling statement due to automation.step_timeout";
+	cancelled = is_cancel(engine, error);
 	detail = error_detail(error, in_item ? wf_run_current() : NULL);
 	FlushErrorState();
 	rollback_batch(engine);
 	wf_blame_clear();
+	if (cancelled)
+		ReThrowError(error);
 	handle_failure(engine, error, detail, in_item);
 	MemoryContextSwitchTo(engine->context);
 	MemoryContextDelete(context);

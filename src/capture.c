@@ -224,8 +224,11 @@ static void
 capture_plain_update(TriggerData *trigger, CaptureTable *table)
 {
 	RowChange	change;
-	bool		own = wf_born_version_is_own(trigger->tg_trigtuple);
+	bool		own;
 
+	if (wf_match_same_bytes(table, RelationGetDescr(trigger->tg_relation), trigger->tg_trigtuple, trigger->tg_newtuple))
+		return;
+	own = wf_born_version_is_own(trigger->tg_trigtuple);
 	start_change(&change, table, RelationGetDescr(trigger->tg_relation), EVENT_UPDATE);
 	set_old(&change, trigger->tg_trigtuple, trigger->tg_trigslot);
 	set_new(&change, trigger->tg_newtuple, trigger->tg_newslot);

@@ -37,9 +37,11 @@
 #include "store.h"
 
 #define SWEEP_ABOVE 256					/* copies; more, and stale ones are thrown away */
+#define LOAD_TRIES 3
 
 static HTAB *tables = NULL;
 static uint64 epoch = 1;				/* + 1 when everything may be stale */
+static bool grown = false;				/* since the last sweep */
 static CaptureTable *last = NULL;		/* found last; an entry's memory is never given back */
 
 /* A rule with what it was made of, while loading. */
@@ -703,10 +705,16 @@ clear(CaptureTable *table)
 		MemoryContextDelete(context);
 }
 
-/* An invalidation that arrives while it is filled raises the flag again. */
+/*
+ * An invalidation that arrives while it is filled raises the flag again.  Where
+ * they never cease, this change is judged by rules that were right when it began,
+ * and the next one loads anew.
+ */
 static void
 load(CaptureTable *table, Relation rel)
 {
+	int			tries = 0;
+
 	do
 	{
 		clear(table);
@@ -716,7 +724,8 @@ load(CaptureTable *table, Relation rel)
 		table->epoch = epoch;
 		fill(table, rel);
 		table->loaded = true;
-	} while (table->stale || table->epoch != epoch);
+	} while ((table->stale || table->epoch != epoch) && ++tries < LOAD_TRIES);
+	grown = true;
 }
 
 static bool
@@ -725,15 +734,19 @@ is_current(CaptureTable *table)
 	return table->loaded && !table->stale && table->epoch == epoch;
 }
 
-/* Partitions come and go; a long session need not remember them all. */
+/* Partitions come and go; a long session need not remember them all.  At the
+ * end of a transaction, when no copy is in use. */
 static void
-sweep(void)
+sweep(XactEvent event, void *arg)
 {
 	HASH_SEQ_STATUS status;
 	CaptureTable *table;
 
-	if (hash_get_num_entries(tables) <= SWEEP_ABOVE)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
+	if (!grown || hash_get_num_entries(tables) <= SWEEP_ABOVE)
+		return;
+	grown = false;
 	hash_seq_init(&status, tables);
 	while ((table = hash_seq_search(&status)) != NULL)
 	{
@@ -756,7 +769,6 @@ wf_capture_table(Relation rel)
 	last = table = hash_search(tables, &relid, HASH_FIND, NULL);
 	if (table != NULL && is_current(table))
 		return table;
-	sweep();
 	table = hash_search(tables, &relid, HASH_ENTER, &found);
 	if (!found)
 	{
@@ -789,4 +801,5 @@ wf_capture_cache_init(void)
 	control.hcxt = TopMemoryContext;
 	tables = hash_create("automation watched tables", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	RegisterXactCallback(sweep, NULL);
 }

@@ -136,7 +136,7 @@ typedef struct CaptureTable
 } CaptureTable;
 
 /* The rules of a table or partition, loaded if need be; valid until the next
- * call.  nrules = 0: nothing to do. */
+ * call for the same table, or the end of the transaction.  nrules = 0: nothing to do. */
 extern CaptureTable *wf_capture_table(Relation rel);
 extern void wf_capture_cache_init(void);
 
@@ -177,6 +177,7 @@ typedef struct RowChange
 } RowChange;
 
 /* Fills "changed"; false if no watched column did. */
+extern bool wf_match_same_bytes(const CaptureTable *table, TupleDesc desc, HeapTuple old, HeapTuple new);
 extern bool wf_match_changed(RowChange *change);
 extern void wf_match_update(RowChange *change);
 extern void wf_match_insert(RowChange *change);

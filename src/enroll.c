@@ -232,26 +232,61 @@ loop_refuses(const Entry *entry, const Run *run, LedgerEntry *ledger)
 	return NULL;
 }
 
+/* A chain with one more part: whoever does what comes next, in a workflow for an
+ * entry key. */
+static int64 *
+longer_chain(int64 seq, int ncause, const int64 *cause, int workflow, int64 hash, int *n)
+{
+	int			before = Max(ncause, CAUSE_HEADER);
+	int64	   *chain = palloc(sizeof(int64) * (before + 2));
+
+	if (ncause >= CAUSE_HEADER)
+	{
+		memcpy(chain, cause, sizeof(int64) * before);
+		chain[1]++;
+	}
+	else
+	{
+		chain[0] = seq;
+		chain[1] = 1;
+	}
+	chain[before] = workflow;
+	chain[before + 1] = hash;
+	*n = before + 2;
+	return chain;
+}
+
 /* The chain that everything this enrollment does will carry. */
 static void
 extend_chain(const Entry *entry, Enrollment *e)
 {
-	int			n = Max(entry->ncause, CAUSE_HEADER);
+	e->cause = longer_chain(entry->seq, entry->ncause, entry->cause, entry->program->workflow,
+							wf_key_hash(e->entry_key), &e->ncause);
+}
 
-	e->cause = palloc(sizeof(int64) * (n + 2));
-	if (entry->ncause >= CAUSE_HEADER)
-	{
-		memcpy(e->cause, entry->cause, sizeof(int64) * n);
-		e->cause[1]++;
-	}
-	else
-	{
-		e->cause[0] = entry->seq;
-		e->cause[1] = 1;
-	}
-	e->cause[n] = entry->program->workflow;
-	e->cause[n + 1] = wf_key_hash(e->entry_key);
-	e->ncause = n + 2;
+/*
+ * What WHEN, FOR and PER do is of the chain too, though nobody has entered yet.
+ * false: it is so long that they may do nothing any more; the entry itself has
+ * been refused long before.
+ */
+bool
+wf_chain_begin(int64 seq, int ncause, const int64 *cause, int workflow)
+{
+	int			n;
+	int64	   *chain;
+
+	if (ncause >= CAUSE_HEADER && cause[1] >= 2 * LOOP_DEPTH_MAX)
+		return false;
+	chain = longer_chain(seq, ncause, cause, workflow, 0, &n);
+	wf_cause_set(n, chain);
+	pfree(chain);
+	return true;
+}
+
+void
+wf_chain_end(void)
+{
+	wf_cause_set(0, NULL);
 }
 
 /* --- entering --- */
@@ -356,6 +391,11 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 
 	take_stored_keys(entry);
 	e = new_enrollment(entry, options->now);
+	if (!wf_chain_begin(entry->seq, entry->ncause, entry->cause, entry->program->workflow))
+	{
+		refuse(entry, NULL, "loop_depth", options->now, chain_detail(entry));
+		return;
+	}
 	run = wf_run_create(entry->program, e, options->now);
 	run->watchdog = options->watchdog;
 	run->terminate = options->terminate;
@@ -370,6 +410,7 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 	}
 	if (reason == NULL)
 		reason = policy_refuses(entry, run, ledger, &replaced);
+	wf_chain_end();
 	if (reason == NULL)
 		reason = loop_refuses(entry, run, ledger);
 	if (reason)

@@ -35,4 +35,9 @@ extern void wf_enroll(const Entry *entry, bool paused, const ItemOptions *option
 /* Persists what a run came to. */
 extern void wf_persist(Run *run, Outcome outcome);
 
+/* Around what is evaluated before anybody enters; false: the chain of causes is
+ * too long, nothing may be evaluated.  An error ends it with the batch. */
+extern bool wf_chain_begin(int64 seq, int ncause, const int64 *cause, int workflow);
+extern void wf_chain_end(void);
+
 #endif

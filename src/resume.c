@@ -157,12 +157,13 @@ wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
 static Run *
 create_run(Program *program, Enrollment *e, const ItemOptions *options)
 {
-	Run		   *run = wf_run_create(program, e, options->now);
+	Run		   *run;
 
+	wf_cause_set(e->ncause, e->cause);	/* TIME ZONE is asked at once */
+	run = wf_run_create(program, e, options->now);
 	run->watchdog = options->watchdog;
 	run->terminate = options->terminate;
 	run->exits_due = program->nexits > 0;
-	wf_cause_set(e->ncause, e->cause);
 	return run;
 }
 

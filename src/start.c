@@ -319,11 +319,11 @@ set_row(Frame *frame, int paramid, Jsonb *image, Oid rowtype)
 }
 
 static void
-refuse_image(const Event *event, const Program *program)
+refuse_change(const Event *event, const Program *program, const char *reason)
 {
 	wf_stat_count(STAT_REFUSED);
 	wf_history_refused(program->owner, program->workflow, program->version, 0, event->source,
-					   event->key, wf_clock_now(), "too_big", NULL);
+					   event->key, wf_clock_now(), reason, NULL);
 }
 
 static bool
@@ -382,6 +382,17 @@ literals_hold(Frame *frame, const Start *start, const Rule *rule)
 	return true;
 }
 
+/* Without FOR the changed row is the first argument. */
+static char **
+args_of_change(const Event *event, Program *program)
+{
+	char	  **args = palloc0(sizeof(char *) * program->sig->nargs);
+
+	args[0] = event->key;
+	fill_defaults(program->sig, args, 1);
+	return args;
+}
+
 /* Argument arrays that the event gives for the start clause; NIL = none. */
 static List *
 evaluate(const Event *event, Program *program, const Rule *rule, TimestampTz now)
@@ -389,26 +400,29 @@ evaluate(const Event *event, Program *program, const Rule *rule, TimestampTz now
 	Start	   *start = &program->starts[rule->clause - 1];
 	Frame	   *frame = wf_frame_create(program->sig, 0, NULL, now);
 	Oid			rowtype = get_rel_type_id(start->relation);
+	List	   *rows;
 
 	if (!set_row(frame, PARAM_OLD, event->old, rowtype) ||
 		!set_row(frame, PARAM_NEW, event->new, rowtype))
 	{
-		refuse_image(event, program);
+		refuse_change(event, program, "too_big");
 		return NIL;
 	}
 	if (rule->residual && !literals_hold(frame, start, rule))
 		return NIL;
-	if (rule->residual && start->when && !wf_expr_true(start->when, frame))
-		return NIL;
-	if (start->query == NULL)
+	if (!wf_chain_begin(event->seq, event->ncause, event->cause, program->workflow))
 	{
-		char	  **args = palloc0(sizeof(char *) * program->sig->nargs);
-
-		args[0] = event->key;
-		fill_defaults(program->sig, args, 1);
-		return list_make1(args);
+		refuse_change(event, program, "loop_depth");
+		return NIL;
 	}
-	return run_for(program, start, frame);
+	if (rule->residual && start->when && !wf_expr_true(start->when, frame))
+		rows = NIL;
+	else if (start->query != NULL)
+		rows = run_for(program, start, frame);
+	else
+		rows = list_make1(args_of_change(event, program));
+	wf_chain_end();
+	return rows;
 }
 
 /* Arguments as they are kept in an event: texts, null. */

@@ -11,8 +11,10 @@
 #include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/partition.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -31,6 +33,11 @@
 /* A definition is checked in sessions of others, too, and input functions of
  * its owner's domains run then: for so long at most. */
 #define PATIENCE_MS 2000
+
+/* Somebody's DDL on one table must not wait for long for DDL on another one,
+ * only because a workflow uses both.  Less than the default deadlock_timeout, so
+ * that nobody else's deadlock check meets us. */
+#define LOCK_PATIENCE "500ms"
 
 /* ----------------------------------------------------------------
  * Subtransactions
@@ -166,8 +173,14 @@ CheckedWorkflow *
 wf_validate_quietly(Signature *sig, const char *stored, char **path, char **message)
 {
 	Validation	v = {sig, stored, NULL, NULL};
-	ErrorData  *error = attempt(validate, &v, PATIENCE_MS);
+	int			level = NewGUCNestLevel();
+	ErrorData  *error;
 
+	if (LockTimeout == 0)
+		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	error = attempt(validate, &v, PATIENCE_MS);
+	AtEOXact_GUC(false, level);
 	if (error != NULL && says_nothing(error))
 		ereport(ERROR,
 				(errcode(error->sqlerrcode),

@@ -74,7 +74,7 @@ my %changes = (
 		part => [ "INSERT INTO part SELECT coalesce(max(id), 0) + 1, 1 FROM part", "UPDATE part SET contact = contact + 1", "DELETE FROM part WHERE id > 5" ],
 		keyless => [ "INSERT INTO keyless VALUES (1)", "DELETE FROM keyless" ],
 		guarded => [
-			"INSERT INTO guarded VALUES (left(md5(random()::text), 4), 'new')", "UPDATE guarded SET note = CASE note WHEN 'hidden' THEN 'shown' ELSE 'hidden' END",
+			"INSERT INTO guarded VALUES (left(md5(random()::text), 4), 'new')", "UPDATE guarded SET note = note || 'x'", "INSERT INTO guarded VALUES (left(md5(random()::text), 4), 'hidden')",
 			"DELETE FROM guarded WHERE id <> 'a'",
 		],
 		cited => [ "INSERT INTO cited VALUES (ROW((random() * 1000000)::int, 'x'), '[1,2)', 'a ')", "UPDATE cited SET c = c || 'x'", "DELETE FROM cited" ],

@@ -159,14 +159,14 @@ SELECT logged();
 DROP FUNCTION exit_later;
 
 -- What is long is kept as well, and found again by the history's index.
+CREATE FUNCTION refuse(why text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '%', why USING DETAIL = why, HINT = why;
+END $$;
 CREATE FUNCTION long(i item) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT WHEN new.kind = 'long';
 BEGIN
   INSERT INTO log (what) SELECT errors.refuse(repeat(i.kind || ' ', 1000));
-END $$;
-CREATE FUNCTION refuse(why text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-  RAISE EXCEPTION '%', why USING DETAIL = why, HINT = why;
 END $$;
 INSERT INTO item (id, kind) SELECT 40 + g, 'long' FROM generate_series(1, 4) g;
 CALL automation.advance('1 hour');

@@ -112,6 +112,66 @@ CALL automation.advance('500 days');
 SELECT what FROM log ORDER BY what;
 SELECT workflow, state, statement FROM automation.enrollments;
 
+DROP FUNCTION later, moved, zoned;
+
+-- What WHEN, FOR, PER and the others do before anybody has entered is of the
+-- chain of causes as well: no circle goes on for ever
+CREATE TABLE thing (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+CREATE FUNCTION make(t thing) RETURNS int LANGUAGE sql AS $$ INSERT INTO fuzzed.thing DEFAULT VALUES; SELECT t.id $$;
+CREATE FUNCTION circle_per(t thing) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN PER t, (circle_per(t))::text;
+BEGIN
+END $$;
+CREATE FUNCTION circle_when(t thing) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN make(new) > 0;
+BEGIN
+END $$;
+CREATE FUNCTION circle_for(t thing) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT FOR SELECT make(new);
+BEGIN
+END $$;
+CREATE FUNCTION circle_zone(t thing) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+  TIME ZONE 'UTC' || left(make(t)::text, 0);
+BEGIN
+END $$;
+SELECT automation.pause(name) FROM automation.workflows WHERE name IN ('circle_when', 'circle_for', 'circle_zone') ORDER BY name;
+INSERT INTO thing DEFAULT VALUES;
+SELECT circle_per(t) IS NOT NULL AS called FROM thing t;
+CALL automation.run();
+SELECT automation.resume('circle_when');
+INSERT INTO thing DEFAULT VALUES;
+CALL automation.run();
+DROP FUNCTION circle_when;
+SELECT automation.resume('circle_for');
+INSERT INTO thing DEFAULT VALUES;
+CALL automation.run();
+DROP FUNCTION circle_for;
+SELECT automation.resume('circle_zone');
+INSERT INTO thing DEFAULT VALUES;
+CALL automation.run();
+DROP FUNCTION circle_per, circle_zone;
+SELECT workflow, event, reason, count(*) FROM automation.journal
+WHERE workflow LIKE 'circle%' AND event <> 'ended' AND reason IS DISTINCT FROM 'missed_while_paused' GROUP BY 1, 2, 3 ORDER BY 1, 2;
+
+-- A time limit of the session is one of CALL automation.run(), not of the step
+-- that it finds: nothing has failed
+CREATE FUNCTION slow(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF name;
+BEGIN
+  SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM log) THEN 0 ELSE 1000 END);
+  INSERT INTO log VALUES ('slow ' || p.id);
+END $$;
+TRUNCATE log;
+UPDATE person SET name = 'slow' WHERE id = 1;
+SET statement_timeout = '200ms';
+CALL automation.run();
+RESET statement_timeout;
+SELECT workflow, state, error FROM automation.enrollments;
+INSERT INTO log VALUES ('fast');
+CALL automation.run();
+SELECT what FROM log ORDER BY what;
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA fuzzed CASCADE;
