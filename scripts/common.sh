@@ -30,7 +30,9 @@ as_root()
 as_server()
 {
 	if [ "$(id -u)" = 0 ]; then
-		runuser -u postgres -- "$@"
+		# runuser would stop, and wait for somebody, when it believes that the
+		# command was stopped
+		setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
 	else
 		"$@"
 	fi

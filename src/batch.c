@@ -140,6 +140,18 @@ begin_batch(Engine *engine)
 	MemoryContextSwitchTo(engine->item_context);
 }
 
+/*
+ * A lock that was granted when its time was just over leaves a cancel to come at
+ * the next chance.  The transaction it was for has ended, and whatever comes next
+ * is not to be cancelled instead.
+ */
+static void
+forget_late_timeout(void)
+{
+	if (get_timeout_indicator(LOCK_TIMEOUT, true))
+		QueryCancelPending = false;
+}
+
 static void
 commit_batch(Engine *engine)
 {
@@ -156,6 +168,7 @@ commit_batch(Engine *engine)
 	}
 	else
 		CommitTransactionCommand();
+	forget_late_timeout();
 	wf_stat_committed();
 	wf_event_committed(engine->reader);
 	wf_timer_heap_committed(engine->heap);
@@ -177,6 +190,7 @@ rollback_batch(Engine *engine)
 		SPI_commit();
 	}
 	engine->committing = false;
+	forget_late_timeout();
 	wf_direct_batch_forget();
 	wf_lookup_batch_forget();
 	wf_store_batch_forget();

@@ -266,8 +266,8 @@ extend_chain(const Entry *entry, Enrollment *e)
 
 /*
  * What WHEN, FOR and PER do is of the chain too, though nobody has entered yet.
- * false: it is so long that they may do nothing any more; the entry itself has
- * been refused long before.
+ * false: it is so long that they may do nothing any more; an entry is refused
+ * before that.
  */
 bool
 wf_chain_begin(int64 seq, int ncause, const int64 *cause, int workflow)
@@ -275,7 +275,7 @@ wf_chain_begin(int64 seq, int ncause, const int64 *cause, int workflow)
 	int			n;
 	int64	   *chain;
 
-	if (ncause >= CAUSE_HEADER && cause[1] >= 2 * LOOP_DEPTH_MAX)
+	if (ncause >= CAUSE_HEADER && cause[1] > LOOP_DEPTH_MAX)
 		return false;
 	chain = longer_chain(seq, ncause, cause, workflow, 0, &n);
 	wf_cause_set(n, chain);

@@ -8,8 +8,12 @@ GRANT direct_other TO direct_user;
 CREATE SCHEMA direct AUTHORIZATION direct_user;
 CREATE SCHEMA direct_elsewhere AUTHORIZATION direct_user;
 GRANT USAGE ON LANGUAGE workflow TO direct_user;
+-- long enough for all rows of a round, however slow the machine
+LOAD 'automation';
+ALTER SYSTEM SET automation.batch_time = '10s';
+SELECT pg_reload_conf();
 \c - direct_user
-SET search_path = direct;
+SET search_path = direct; SET datestyle = 'ISO';
 GRANT USAGE, CREATE ON SCHEMA direct TO direct_other;
 
 -- Makes twelve rows, $1, one after another, each with a batch; then twelve more,
@@ -507,6 +511,10 @@ SELECT count(*) FROM many WHERE to_tsvector('simple', t) @@ 'u106';
 RESET enable_seqscan;
 
 \c - postgres
+LOAD 'automation';
+ALTER SYSTEM RESET automation.batch_time;
+SELECT pg_reload_conf();
+SET client_min_messages = warning;
 DROP SCHEMA direct, direct_elsewhere CASCADE;
 DROP OWNED BY direct_user, direct_other;
 DROP ROLE direct_user, direct_other;

@@ -241,7 +241,8 @@ sub enter_share
 	for my $owner (@owners)
 	{
 		my $missing = $subjects - ask("SELECT count(*) FROM $owner.contact");
-		enter($owner, $missing / $left) if $missing > 0 && rand() < 3 * $missing / $left;
+		# three at least, so not each time
+		enter($owner, $missing / $left) if $missing > 0 && rand() < $missing / $left / 3;
 	}
 	return;
 }

@@ -395,31 +395,60 @@ answer_is("SELECT count(*) FROM effect WHERE what = 'plain' AND contact < -10000
 my $segment = 'SELECT current FROM automation.log';
 my $switches = 0;
 @ids = ids($rounds * 3);
+
+# The end of a prepared transaction wakes the coordinator, too.
+sub fill_log
+{
+	my ($rows) = @_;
+
+	$user[2]->query("BEGIN; INSERT INTO ballast (load) SELECT (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 50) j)
+FROM generate_series(1, $rows) i; PREPARE TRANSACTION 'ballast'");
+	$user[2]->query("COMMIT PREPARED 'ballast'");
+	return;
+}
+
 for my $i (0 .. $rounds - 1)
 {
 	my ($x, $y, $z) = @ids[ $i * 3 .. $i * 3 + 2 ];
-	my $before = $watch->query($segment);
 
-	$user[0]->query("BEGIN; INSERT INTO contact (id, kind) VALUES ($x, 'plain')") if $i % 3 == 0;
-	$user[1]->query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM contact") if $i % 3 == 0;
-	# its end wakes the coordinator, too
-	$user[2]->query("BEGIN; INSERT INTO ballast (load) SELECT (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 50) j)
-FROM generate_series(1, 350) i; PREPARE TRANSACTION 'ballast'");
-	$user[0]->query("INSERT INTO contact (id, kind) VALUES ($y, 'plain')");
-	$user[2]->query("COMMIT PREPARED 'ballast'");
-	$switches++ if $watch->query($segment) != $before;
-	if ($i % 3 == 2)
+	if ($i % 3 == 0)
 	{
-		$user[1]->query("INSERT INTO contact (id, kind) VALUES ($z, 'plain'); COMMIT");
-		$user[0]->query('COMMIT');
+		$user[0]->query("BEGIN; INSERT INTO contact (id, kind) VALUES ($x, 'plain')");
+		$user[1]->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM contact');
 	}
+	fill_log(350);
+	$user[0]->query("INSERT INTO contact (id, kind) VALUES ($y, 'plain')");
+	next if $i % 3 != 2;
+	if ($i % 15 == 2)
+	{
+		# with both transactions open
+		my $before = $watch->query($segment);
+		for (1 .. 200)
+		{
+			fill_log(1);
+			last if $watch->query($segment) != $before;
+			usleep(20000);
+		}
+		$switches++ if $watch->query($segment) != $before;
+	}
+	$user[1]->query("INSERT INTO contact (id, kind) VALUES ($z, 'plain'); COMMIT");
+	$user[0]->query('COMMIT');
 }
-$_->query('COMMIT') for @user;
 quiet('rotation');
 answer_is("SELECT count(*) || ' ' || count(DISTINCT contact) FROM effect WHERE what = 'plain' AND contact BETWEEN $ids[0] AND $ids[-1]",
 	join(' ', ($watch->query("SELECT count(*) FROM app.contact WHERE id BETWEEN $ids[0] AND $ids[-1]")) x 2), 'rotation: all entered, once');
 answer_is("SELECT count(*) FROM effect WHERE what = 'never'", 0, 'and nobody else');
+cmp_ok($switches, '>', 0, 'the log went to another segment');
 diag("the log went to another segment $switches times");
+
+# DDL on one table does not wait for a lock on another one, because of a workflow
+
+$user[0]->query('BEGIN; LOCK TABLE effect IN ACCESS EXCLUSIVE MODE');
+like($user[1]->query('ALTER TABLE contact ADD COLUMN later int'), qr/could not check a workflow: canceling statement due to lock timeout/,
+	'DDL on another table says what could not be checked, and goes on');
+is($user[1]->query("SELECT count(*) FROM pg_attribute WHERE attrelid = 'contact'::regclass AND attname = 'later'"), 1, 'it was done');
+is($user[0]->query('COMMIT'), '', 'while the lock was held');
+is($user[1]->query('ALTER TABLE contact DROP COLUMN later'), '', 'the next one checks everything');
 
 # DDL beside DDL
 

@@ -77,11 +77,13 @@ EXCEPTION WHEN OTHERS THEN
   INSERT INTO alice.log VALUES (SQLERRM);
 END $$;
 } . qq{
+-- it may be begun again, alone, if it takes too long in company
 CREATE FUNCTION leave() RETURNS int LANGUAGE plpgsql AS \$\$
 BEGIN
   PERFORM alice.attempt(command) FROM unnest(ARRAY[
-    \$c\$SELECT public.dblink_connect_u('alices', \$x\$$connection\$x\$)\$c\$,
-    'SELECT setseed(0.42)', 'PREPARE alices AS SELECT current_user', 'CREATE TEMP TABLE pulse (id int)',
+    \$c\$SELECT public.dblink_connect_u('alices', \$x\$$connection\$x\$)
+        WHERE 'alices' <> ALL (coalesce(public.dblink_get_connections(), '{}'))\$c\$,
+    'SELECT setseed(0.42)', 'DEALLOCATE ALL; PREPARE alices AS SELECT current_user', 'CREATE TEMP TABLE pulse (id int)',
     \$c\$SELECT nextval('alice.numbers')\$c\$, 'SELECT pg_advisory_lock(42)', 'LISTEN alices']) command
   WHERE $has_dblink > 0 OR command !~ 'dblink';
   INSERT INTO alice.log VALUES ('pid ' || pg_backend_pid());
@@ -98,10 +100,10 @@ END $$;
 INSERT INTO item VALUES (1, 'leave');
 });
 becomes("count(*) = 1 FROM alice.log WHERE what LIKE 'pid %'", 'a step leaves all sorts of things behind');
-is( $watch->query(q{SELECT string_agg(what, ', ' ORDER BY what) FROM alice.log WHERE what NOT LIKE 'pid %'}),
-	'cannot execute LISTEN within a background process, left: CREATE TEMP, left: PREPARE alices, '
-	  . join(', ', map { "left: SELECT $_" } ($has_dblink ? 'public.dblink_connect_u(\'alices\',' : ()),
-		"nextval('alice.numbers')", 'pg_advisory_lock(42)', 'setseed(0.42)'),
+is( $watch->query(q{SELECT string_agg(what, ', ' ORDER BY what COLLATE "C") FROM alice.log WHERE what NOT LIKE 'pid %'}),
+	'cannot execute LISTEN within a background process, left: CREATE TEMP, left: DEALLOCATE ALL;, '
+	  . join(', ', map { "left: SELECT $_" } "nextval('alice.numbers')", 'pg_advisory_lock(42)',
+		($has_dblink ? "public.dblink_connect_u('alices'," : ()), 'setseed(0.42)'),
 	'each of them but one');
 my $random = $watch->query('SELECT setseed(0.42); SELECT random()');
 $bob->query(q{
