@@ -140,18 +140,6 @@ begin_batch(Engine *engine)
 	MemoryContextSwitchTo(engine->item_context);
 }
 
-/*
- * A lock that was granted when its time was just over leaves a cancel to come at
- * the next chance.  The transaction it was for has ended, and whatever comes next
- * is not to be cancelled instead.
- */
-static void
-forget_late_timeout(void)
-{
-	if (get_timeout_indicator(LOCK_TIMEOUT, true))
-		QueryCancelPending = false;
-}
-
 static void
 commit_batch(Engine *engine)
 {
@@ -168,7 +156,6 @@ commit_batch(Engine *engine)
 	}
 	else
 		CommitTransactionCommand();
-	forget_late_timeout();
 	wf_stat_committed();
 	wf_event_committed(engine->reader);
 	wf_timer_heap_committed(engine->heap);
@@ -190,7 +177,6 @@ rollback_batch(Engine *engine)
 		SPI_commit();
 	}
 	engine->committing = false;
-	forget_late_timeout();
 	wf_direct_batch_forget();
 	wf_lookup_batch_forget();
 	wf_store_batch_forget();
@@ -761,6 +747,8 @@ handle_failure(Engine *engine, ErrorData *error, Jsonb *detail, bool in_item)
 	if (!in_item)
 	{
 		/* at the end of the batch: halve it until one item is left */
+		if (engine->nitems == 0 && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+			return;						/* a table of ours is locked: vacuum may cut its end off */
 		if (engine->nitems == 0)
 			ReThrowError(error);
 		if (engine->nitems > 1)

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -485,6 +487,28 @@ drop_event(Engine *engine, const Event *event, const Failure *failure, const Ite
 		run_event(engine, event, &with);
 }
 
+/*
+ * An enrollment whose new state can't be written, as when its row is damaged:
+ * it is asked again when the longest pause between two attempts is over, and
+ * does not stand in the way of the others.
+ */
+static void
+postpone(Engine *engine, const WorkItem *item, const Failure *failure, TimestampTz now)
+{
+	bool		is_error = failure->kind == FAILURE_ERROR;
+	TimestampTz at = wf_retry_at(now, is_error ? wf_max_attempts : failure->conflicts, failure->kind);
+
+	if (item->key.kind == ITEM_SWEEP)
+		engine->sweep_after = item->timer.enrollment;
+	else if (wf_timer_consume(&item->timer))
+		wf_timer_insert(engine->owner, at, item->timer.enrollment, item->timer.epoch);
+	if (is_error)
+		ereport(LOG,
+				(errmsg("automation could neither run an enrollment nor record its error"),
+				 errdetail("Enrollment %lld in database \"%s\".", (long long) item->timer.enrollment,
+						   get_database_name(MyDatabaseId))));
+}
+
 /* Puts an event aside; see item.h. */
 void
 wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, TimestampTz now)
@@ -510,7 +534,10 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 		wf_parked_delete(item->parked);
 	}
 	else
+	{
+		postpone(engine, item, failure, now);
 		return;
+	}
 	if (failure->kind == FAILURE_ERROR && ++attempt >= wf_max_attempts)
 	{
 		give_up(engine, &parked.event, failure, now);

@@ -21,8 +21,8 @@ extern void wf_item_settle(Engine *engine, const WorkItem *item, const Failure *
  * the user's; an entry ends with a line in the history. */
 extern void wf_item_discard(Engine *engine, const WorkItem *item, const Failure *failure, const ItemOptions *options);
 
-/* Even that failed: the event is put aside and tried again later.  Not for
- * changes, which can be settled without evaluating anything. */
+/* Even that failed: the event is put aside, or the enrollment left for later,
+ * and tried again.  Not for changes, which can be settled without evaluating anything. */
 extern void wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, TimestampTz now);
 
 #endif

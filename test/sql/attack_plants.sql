@@ -261,6 +261,54 @@ DROP PUBLICATION everything;
 -- 6. The engine itself tells nobody: a full queue of notifications is no matter
 SELECT pg_notification_queue_usage() = 0 AS silent;
 
+-- 7. Rows of the engine's own tables that somebody has damaged, in a dump perhaps:
+-- the others of the same owner do not wait for them, nor does anything spin
+\c - alice
+SET search_path = alice;
+SET client_min_messages = warning;
+CREATE TABLE thing (id int PRIMARY KEY, n bigint);
+CREATE FUNCTION waits_long(t thing) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+DECLARE
+  list int[] := '{1}';
+BEGIN
+  WAIT FOR '1 hour';
+  INSERT INTO log VALUES ('thing ' || t.id || ' ' || list[1]);
+  WAIT UNTIL extract(epoch FROM now()) > t.n TIMEOUT '20 days';
+  INSERT INTO log VALUES ('thing again ' || t.id);
+END $$;
+INSERT INTO thing SELECT i, extract(epoch FROM automation.now()) + 40000 FROM generate_series(1, 14) i;
+CALL automation.run();
+\c - postgres
+UPDATE automation.enrollment SET args = '"x"' WHERE key = '["1"]';
+UPDATE automation.enrollment SET args = '[]' WHERE key = '["2"]';
+UPDATE automation.enrollment SET args = '{"t": 1}' WHERE key = '["3"]';
+UPDATE automation.enrollment SET key = 'garbage' WHERE key = '["4"]';
+UPDATE automation.enrollment SET vars = '"x"' WHERE key = '["5"]';
+UPDATE automation.enrollment SET vars = '["nonsense"]' WHERE key = '["6"]';
+UPDATE automation.enrollment SET statement = 99999 WHERE key = '["7"]';
+UPDATE automation.enrollment SET statement = -5 WHERE key = '["8"]';
+UPDATE automation.enrollment SET version = 77 WHERE key = '["9"]';
+UPDATE automation.enrollment SET waiting = '[1, {"for": 5}]', jumps = '"x"' WHERE key = '["10"]';
+UPDATE automation.enrollment SET state = 'odd' WHERE key = '["11"]';
+\c - alice
+SET search_path = alice;
+SET statement_timeout = '60s';
+CALL automation.advance('2 hours');
+SELECT what FROM log WHERE what ~ 'thing 1[234] ' ORDER BY 1;
+-- and those that are looked at from time to time
+\c - postgres
+UPDATE automation.enrollment SET args = '"x"' WHERE key IN ('["12"]', '["13"]');
+\c - alice
+SET search_path = alice;
+SET statement_timeout = '60s';
+CALL automation.advance('1 day');
+SELECT what FROM log WHERE what ~ 'thing again 1[234]';
+SELECT count(*) > 5 AS still_there FROM automation.enrollments WHERE workflow = 'waits_long';
+DROP FUNCTION waits_long;
+CALL automation.run();
+SELECT count(*) FROM automation.enrollments;
+
 -- The neighbour lives
 \c - bob
 SET search_path = bob;

@@ -167,7 +167,9 @@ END $$;
 TRUNCATE log;
 UPDATE person SET name = 'slow' WHERE id = 1;
 SET statement_timeout = '200ms';
+\set VERBOSITY terse
 CALL automation.run();
+\set VERBOSITY default
 RESET statement_timeout;
 SELECT workflow, state, error FROM automation.enrollments;
 INSERT INTO log VALUES ('fast');

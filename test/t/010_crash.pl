@@ -270,7 +270,7 @@ sub ddl
 		"CREATE INDEX IF NOT EXISTS extra ON $owner.contact (name); DROP INDEX $owner.extra",
 		"CREATE FUNCTION $owner.extra(c $owner.contact) RETURNS bigint LANGUAGE workflow AS 'AFTER UPDATE OF name; BEGIN END'",
 		"DROP FUNCTION IF EXISTS $owner.extra",
-		"ALTER FUNCTION $owner.toil RENAME TO toil_2; ALTER FUNCTION $owner.toil_2 RENAME TO toil");
+		"BEGIN; ALTER FUNCTION $owner.toil RENAME TO toil_2; ALTER FUNCTION $owner.toil_2 RENAME TO toil; COMMIT");
 
 	client($owner)->send("SET search_path = $owner; " . $commands[ rand @commands ]);
 	return;

@@ -184,6 +184,18 @@ is($user[1]->query('CALL automation.run()'), '', 'another takes over');
 is($watch->query("SELECT count(*) || ' ' || count(DISTINCT contact) FROM app.effect WHERE what = 'pulse' AND contact > 100000"),
 	'2000 2000', 'and does the rest, once');
 
-$_->close for (@user, $watch);
+# A table of the engine is locked for a moment, as vacuum does to cut its end off:
+# longer than a batch waits for a lock, so the batch is tried again.
+my $vacuum = server_up($node, 'work');
+my $waits = "FROM pg_locks WHERE relation = 'automation.parked'::regclass AND NOT granted";
+$vacuum->query('BEGIN; LOCK TABLE automation.parked IN ACCESS EXCLUSIVE MODE');
+$user[0]->send('CALL automation.run()');
+ok(wait_until($watch, "SELECT count(*) > 0 $waits"), 'a table of ours is locked: run() waits');
+my $first = $watch->query("SELECT max(virtualtransaction) $waits");
+ok(wait_until($watch, "SELECT count(*) > 0 $waits AND virtualtransaction <> '$first'"), 'and waits again');
+$vacuum->query('COMMIT');
+is($user[0]->receive, '', 'and goes on');
+
+$_->close for (@user, $watch, $vacuum);
 $node->stop;
 done_testing();

@@ -17,7 +17,8 @@ my $rounds = $ENV{DIRECT_ROUNDS} // 25;
 my $rows = 10;
 
 $ENV{PGUSER} = 'postgres';
-my $node = new_server('fuzzed', "shared_preload_libraries = ''\nautomation.batch_time = 10s\nfsync = off\n");
+# a plan of its own for each run may compute, and refuse, values that no row needs
+my $node = new_server('fuzzed', "shared_preload_libraries = ''\nautomation.batch_time = 10s\nfsync = off\nplan_cache_mode = force_generic_plan\n");
 owner_database($node, 'work', 'app', q{
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE DOMAIN small AS int CHECK (VALUE < 90);
@@ -67,7 +68,7 @@ sub make_column
 	$column->{extra} .= " CHECK (c$number < 60)" if $column->{type} =~ /^(int|bigint)$/ && chance(0.2);
 	$column->{extra} .= " CHECK (changed(c$number))" if $column->{type} eq 'int[]' && chance(0.5);
 	$column->{extra} .= pick('', ' DEFERRABLE INITIALLY DEFERRED', ' DEFERRABLE') =~ s/^/, UNIQUE (k, c$number)/r if $column->{type} =~ /^(int|text|bigint|date)$/ && chance(0.2);
-	$column->{extra} .= pick(' REFERENCES ref', ' REFERENCES ref ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED') if $column->{type} eq 'int' && chance(0.2);
+	$column->{extra} .= pick(' REFERENCES ref', ' REFERENCES ref ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED') if $column->{type} eq 'int' && $column->{extra} !~ /UNIQUE/ && chance(0.2);
 	return $column;
 }
 
