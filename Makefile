@@ -11,7 +11,7 @@ ROOMS = settings activity clock board store sequence owner stat enginesql key st
 	lookup enrollment ledger timer wait parked history \
 	program expr subject direct jump interp ready enroll resume start rekey item \
 	capture capture_match capture_cache capture_born \
-	register unregister adopt validate reconcile ddl commands handler \
+	register unregister adopt validate reconcile ddl commands call_site sight handler \
 	watchdog blame seat batch executor run guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 

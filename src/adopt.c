@@ -95,7 +95,7 @@ vacate(const char *const *columns, const char *sequence, int id)
 
 /* --- the first statement --- */
 
-/* Sessions may have rules in memory that are gone now. */
+/* Sessions may have rules and workflows in memory that are gone now. */
 static void
 forget_cached_rules(void)
 {
@@ -105,6 +105,7 @@ forget_cached_rules(void)
 
 	foreach(cell, relations)
 		CacheInvalidateRelcacheByRelid((Oid) *(int64 *) lfirst(cell));
+	CacheInvalidateRelcacheByRelid(wf_store_relid("workflow"));	/* call_site.c */
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #include "analyze.h"
 #include "board.h"
+#include "call_site.h"
 #include "capture.h"
 #include "clock.h"
 #include "compat.h"
@@ -42,6 +43,7 @@ _PG_init(void)
 	wf_analyze_init();
 	wf_event_init();
 	wf_capture_init();
+	wf_call_site_init();
 	if (process_shared_preload_libraries_in_progress)
 		wf_launcher_init();
 }

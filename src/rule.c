@@ -212,6 +212,17 @@ load_rule(HeapTuple tuple, TupleDesc desc)
 	return rule;
 }
 
+static int
+by_id(const ListCell *a, const ListCell *b)
+{
+	const Rule *one = lfirst(a);
+	const Rule *other = lfirst(b);
+
+	return (one->id > other->id) - (one->id < other->id);
+}
+
+/* In the order they were made in, wherever vacuum has made room for their rows:
+ * a change's workflows run in this order. */
 List *
 wf_rules_of_source(int source, Snapshot snapshot)
 {
@@ -232,6 +243,7 @@ wf_rules_of_source(int source, Snapshot snapshot)
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	list_sort(rules, by_id);
 	return rules;
 }
 

@@ -68,9 +68,8 @@ wf_subject_new_batch(void)
 	accesses = NULL;
 }
 
-/* May the current user read every row and column of it? */
-static bool
-reads_all(Oid relation)
+bool
+wf_subject_reads_all(Oid relation)
 {
 	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
 		wf_compat_schema_aclcheck(get_rel_namespace(relation), GetUserId(), ACL_USAGE) == ACLCHECK_OK &&
@@ -121,7 +120,7 @@ access_of(const Argument *arg)
 		access->source = 0;
 		access->direct = false;
 		access->plan = NULL;
-		if (get_rel_relkind(arg->relation) == RELKIND_RELATION && reads_all(arg->relation))
+		if (get_rel_relkind(arg->relation) == RELKIND_RELATION && wf_subject_reads_all(arg->relation))
 		{
 			Relation	rel = table_open(arg->relation, AccessShareLock);
 

@@ -18,6 +18,10 @@ typedef enum
  * it was found; invalid if that is not known. */
 extern SubjectState wf_subject_fetch(const Argument *arg, const char *key, Datum *row, ItemPointer tid);
 
+/* May the current user read every row and column of the table, and no row
+ * security applies to him? */
+extern bool wf_subject_reads_all(Oid relation);
+
 /* automation.source.id of the argument's table; 0 = unknown. */
 extern int	wf_subject_source(const Argument *arg);
 
