@@ -3,8 +3,8 @@
  *
  * Called by the validator and the call handler (handler.c), by registration
  * and by the executor's programs.  A Signature is built in the current memory
- * context and is a copy: it stays true only while wf_signature_current() says
- * so.  Loading checks nothing and evaluates nothing of the user's; the
+ * context and is a copy: whoever keeps it listens for invalidations (call_site.c,
+ * program.c).  Loading checks nothing and evaluates nothing of the user's; the
  * attributes are judged by wf_signature_check(), and only
  * wf_signature_default() runs user code, as the current user.
  * Locks: AccessShareLock on the tables of row arguments while they are looked
@@ -112,8 +112,6 @@ signature_of(HeapTuple tuple)
 	value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &isnull);
 	if (!isnull)
 		sig->config = DatumGetArrayTypePCopy(value);
-	sig->xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
-	sig->tid = tuple->t_self;
 	fill_arguments(sig, tuple);
 	return sig;
 }
@@ -149,45 +147,6 @@ wf_signature_has_row(Oid function, List *relations)
 		has = has || list_member_oid(relations, row_relation(((Form_pg_proc) GETSTRUCT(tuple))->proargtypes.values[i]));
 	ReleaseSysCache(tuple);
 	return has;
-}
-
-/* Do the tables of row arguments still have the key columns that were loaded? */
-static bool
-keys_current(const Signature *sig)
-{
-	bool		current = true;
-
-	for (int i = 0; i < sig->nargs && current; i++)
-	{
-		const KeyColumns *key = &sig->args[i].key;
-		TupleDesc	desc;
-
-		if (!sig->args[i].is_row)
-			continue;
-		desc = lookup_rowtype_tupdesc_noerror(sig->args[i].type, -1, true);
-		if (desc == NULL)
-			return false;
-		current = wf_key_fits(key, desc);
-		for (int k = 0; k < key->natts && current; k++)
-			current = strcmp(NameStr(TupleDescAttr(desc, key->attnum[k] - 1)->attname), key->name[k]) == 0;
-		ReleaseTupleDesc(desc);
-	}
-	return current;
-}
-
-/* Are the row of pg_proc and the tables' keys still those that were loaded? */
-bool
-wf_signature_current(const Signature *sig)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(sig->function));
-	bool		current;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	current = sig->xmin == HeapTupleHeaderGetRawXmin(tuple->t_data) &&
-		ItemPointerEquals(unconstify(ItemPointerData *, &sig->tid), &tuple->t_self);
-	ReleaseSysCache(tuple);
-	return current && keys_current(sig);
 }
 
 /* Raises the error of an attribute that a workflow can't have. */

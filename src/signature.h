@@ -30,8 +30,6 @@ typedef struct Signature
 	ArrayType  *config;					/* proconfig or NULL */
 	int			nargs;
 	Argument   *args;
-	TransactionId xmin;					/* of the pg_proc row: changed = re-read */
-	ItemPointerData tid;
 } Signature;
 
 /* Loads it into the current memory context; NULL if the function is gone or
@@ -40,9 +38,6 @@ extern Signature *wf_signature_load(Oid function);
 
 /* Is a row of one of these tables an argument of the function?  Locks nothing. */
 extern bool wf_signature_has_row(Oid function, List *relations);
-
-/* Same row of pg_proc as when it was loaded? */
-extern bool wf_signature_current(const Signature *sig);
 
 /* ERROR unless attributes are those of a workflow: plain function, RETURNS
  * bigint, VOLATILE, not SECURITY DEFINER, SETOF, LEAKPROOF, PARALLEL SAFE; arguments

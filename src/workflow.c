@@ -68,7 +68,7 @@ row_of_tuple(HeapTuple tuple, TupleDesc desc)
 	return row;
 }
 
-/* Rows that a scan finds; index NULL = all. */
+/* Rows that a scan of an index finds; key NULL = all. */
 static List *
 scan_rows(const char *index, ScanKey key)
 {
@@ -95,10 +95,11 @@ wf_workflow_stored(int id)
 	return rows == NIL ? NULL : linitial(rows);
 }
 
+/* In the order of their ids: they are locked, and spoken of, in that order. */
 List *
 wf_workflow_all(void)
 {
-	return scan_rows(NULL, NULL);
+	return scan_rows("workflow_pkey", NULL);
 }
 
 char *
