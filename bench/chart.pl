@@ -23,6 +23,7 @@ while (<STDIN>)
 {
 	chomp;
 	my ($name, $x, $y) = split /\t/;
+	next if !defined $y || $y eq '';	# nothing was done in that time
 	if ($name =~ s/^=//)
 	{
 		$levels{$name} = $y;
