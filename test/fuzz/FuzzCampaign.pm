@@ -21,13 +21,14 @@ use constant MINIMIZE_RUNS => 400;
 use constant MINIMIZE_RUNS_SLOW => 20;
 # Of findings that look the same, so many are kept.
 use constant SAME_MAX => 2;
-# Inputs between two looks at the memory, and how much it may grow in the second
-# half of an epoch: bytes, and of the caches per input as well, since the core
-# remembers names that do not exist.  What the allocator keeps for itself comes
-# and goes with the largest bodies.
+# Inputs between two looks at the memory.
 use constant MEASURE_EVERY => 250;
-use constant GROWTH_MAX => 256 * 1024;
-use constant RESIDENT_GROWTH_MAX => 32 * 1024 * 1024;
+# How much it may grow in the second half of an epoch, in bytes.  The core's caches
+# double their blocks and remember names that do not exist, so they may grow with
+# the inputs; ours are bounded; what the allocator keeps for itself comes and goes
+# with the largest bodies.
+my %growth_max = (top => 256 * 1024, rest => 6 * 1024 * 1024, cache => 8 * 1024 * 1024, resident => 32 * 1024 * 1024);
+my %growth_per_input = (top => 0, rest => 0, cache => 300, resident => 1000);
 
 # top: directory of the project; connect: data source without the database;
 # database: callback that makes a database anew and returns its name; encoding of
@@ -205,10 +206,9 @@ sub judge_memory
 	my %growth = map { $_ => lowest($_, @late) - lowest($_, @early) } qw(top cache rest resident);
 	$self->say(sprintf 'memory over %d inputs: %s', $inputs,
 		join ', ', map { sprintf '%s %.1f MB (%+.0f kB)', $_, lowest($_, @late) / 1048576, $growth{$_} / 1024 } qw(top cache rest resident));
-	my %limit = (top => GROWTH_MAX, rest => GROWTH_MAX, cache => GROWTH_MAX + 300 * $inputs, resident => RESIDENT_GROWTH_MAX + 1000 * $inputs);
-	for my $what (sort keys %limit)
+	for my $what (sort keys %growth_max)
 	{
-		next if $growth{$what} <= $limit{$what};
+		next if $growth{$what} <= $growth_max{$what} + $growth_per_input{$what} * $inputs;
 		$self->keep({ kind => 'growth', code => '', message => "memory of $what has grown by $growth{$what} bytes in $inputs inputs", more => $self->{session}->memory_text },
 			{ %{ $self->{last_input} } });
 	}

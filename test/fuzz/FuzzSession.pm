@@ -355,16 +355,20 @@ sub try_input
 	return ($how, @findings, $self->collect_warnings);
 }
 
-# Bytes: (TopMemoryContext itself, below CacheMemoryContext, everything else but
-# what the core makes once, the process's own memory).
+# Bytes: of TopMemoryContext itself, of the core's caches, of everything else but
+# what the core makes once, of the process.
 sub memory
 {
 	my ($self) = @_;
 	my ($top, $cache, $rest) = $self->{dbh}->selectrow_array(q{
-		SELECT sum(total_bytes) FILTER (WHERE parent IS NULL),
-		       sum(total_bytes) FILTER (WHERE parent = 'CacheMemoryContext' OR name = 'CacheMemoryContext'),
-		       sum(total_bytes) FILTER (WHERE parent IS NOT NULL AND parent <> 'CacheMemoryContext' AND name <> 'CacheMemoryContext')
-		FROM pg_backend_memory_contexts WHERE name NOT IN ('Timezones', 'WAL record construction')});
+		SELECT sum(total_bytes) FILTER (WHERE what = 'top'), sum(total_bytes) FILTER (WHERE what = 'cache'), sum(total_bytes) FILTER (WHERE what = 'rest')
+		FROM (SELECT total_bytes, CASE
+		          WHEN name = 'TopMemoryContext' THEN 'top'
+		          WHEN name IN ('CacheMemoryContext', 'index info', 'relation rules', 'row security descriptor', 'partition key', 'partition descriptor',
+		                        'CachedPlan', 'CachedPlanSource', 'CachedPlanQuery', 'SPI Plan') THEN 'cache'
+		          WHEN name NOT IN ('Timezones', 'WAL record construction') THEN 'rest' END AS what
+		      FROM pg_backend_memory_contexts) x});
+	die "the memory could not be measured: " . $self->{dbh}->errstr . "\n" unless $rest;
 	my $resident = 0;
 
 	if (CORE::open(my $in, '<', "/proc/$self->{pid}/status"))
@@ -380,9 +384,9 @@ sub memory_text
 {
 	my ($self) = @_;
 	my $rows = $self->{dbh}->selectall_arrayref(q{
-		SELECT name, parent, count(*), sum(total_bytes) FROM pg_backend_memory_contexts GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 15}) // [];
+		SELECT name, count(*), sum(total_bytes) FROM pg_backend_memory_contexts GROUP BY 1 ORDER BY 3 DESC LIMIT 15}) // [];
 
-	return join '', map { sprintf "%-40s below %-25s %6d %12d\n", $_->[0], $_->[1] // '-', $_->[2], $_->[3] } @$rows;
+	return join '', map { sprintf "%-40s %6d %12d\n", @$_ } @$rows;
 }
 
 1;
