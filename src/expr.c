@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -30,6 +31,7 @@
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "expr.h"
@@ -116,13 +118,38 @@ load_row(Frame *frame, int arg)
 	prm->isnull = !row->exists;
 }
 
+/* Identifies the columns a row type has now; they may be altered by a step. */
+static uint64
+shape_of(Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(getBaseType(type), TYPECACHE_TUPDESC);
+
+	return entry->tupDesc ? entry->tupDesc_identifier : 0;
+}
+
+/* A variable's value must not be read as a row of other columns. */
+static void
+check_shape(Frame *frame, int var)
+{
+	Oid			type = frame->vars[var].type;
+
+	if (frame->shapes[var] != 0 && frame->shapes[var] != shape_of(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("type %s of variable \"%s\" was altered while the workflow ran",
+						format_type_be(type), frame->vars[var].name)));
+}
+
 /* ParamFetchHook: rows are read when somebody looks at them. */
 static ParamExternData *
 fetch_param(ParamListInfo params, int paramid, bool speculative, ParamExternData *workspace)
 {
 	Frame	   *frame = (Frame *) params->paramFetchArg;
 	int			arg = paramid - PARAM_ARG(0);
+	int			var = paramid - PARAM_VAR(frame->sig, 0);
 
+	if (var >= 0 && var < frame->nvars)
+		check_shape(frame, var);
 	if (arg >= 0 && arg < frame->sig->nargs && frame->sig->args[arg].is_row && !frame->rows[arg].fresh)
 		load_row(frame, arg);
 	return &params->params[paramid - 1];
@@ -143,6 +170,7 @@ wf_frame_create(const Signature *sig, int nvars, const Variable *vars, Timestamp
 	frame->vars = vars;
 	frame->context = CurrentMemoryContext;
 	frame->rows = palloc0(sizeof(FrameRow) * Max(sig->nargs, 1));
+	frame->shapes = palloc0(sizeof(uint64) * Max(nvars, 1));
 	frame->params = makeParamList(PARAM_VAR(sig, nvars) - 1);
 	frame->params->paramFetch = fetch_param;
 	frame->params->paramFetchArg = frame;
@@ -166,7 +194,10 @@ void
 wf_frame_set(Frame *frame, int paramid, Oid type, Datum value, bool isnull)
 {
 	ParamExternData *prm = &frame->params->params[paramid - 1];
+	int			var = paramid - PARAM_VAR(frame->sig, 0);
 
+	if (var >= 0 && var < frame->nvars)
+		frame->shapes[var] = !isnull && type >= FirstNormalObjectId && type_is_rowtype(type) ? shape_of(type) : 0;
 	prm->ptype = type;
 	prm->value = value;
 	prm->isnull = isnull;

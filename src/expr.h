@@ -79,6 +79,7 @@ typedef struct Frame
 	const Variable *vars;
 	ParamListInfo params;
 	FrameRow   *rows;					/* by argument; unused for values */
+	uint64	   *shapes;					/* by variable: of the row type its value has; 0 = no row */
 	MemoryContext context;				/* the item's */
 	bool		not_visible;			/* a row exists but its owner's rights hide it */
 } Frame;
