@@ -25,7 +25,8 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 include $(PGXS)
 
-sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/operations.sql sql/health.sql sql/rights.sql
+sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/goal.sql sql/split.sql sql/calendar.sql sql/job.sql \
+	sql/schedule.sql sql/migrate.sql sql/explain.sql sql/operations.sql sql/health.sql sql/rights.sql
 	cat $^ > $@
 
 $(OBJS): $(wildcard src/*.h)

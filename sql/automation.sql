@@ -267,22 +267,6 @@ COMMENT ON TYPE automation.delivery IS 'What SEND ... INTO gives back';
 -- triggers, commands and questions.  Who may call what: at the end; every
 -- function looks at its caller besides.
 
--- Written by a later version; here already, because workflows may read it.
-CREATE TABLE automation.goal_reached (
-    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    workflow  text NOT NULL,
-    goal      text NOT NULL,
-    outcome   text NOT NULL,
-    subject   text,
-    at        timestamptz NOT NULL
-);
-COMMENT ON TABLE automation.goal_reached IS 'Goals that enrollments reached';
-COMMENT ON COLUMN automation.goal_reached.workflow IS 'signature of the workflow';
-COMMENT ON COLUMN automation.goal_reached.goal IS 'name in the GOAL statement';
-COMMENT ON COLUMN automation.goal_reached.outcome IS 'reached, skipped, or achieved at entry';
-COMMENT ON COLUMN automation.goal_reached.subject IS 'primary key of the first argument';
-COMMENT ON COLUMN automation.goal_reached.at IS 'engine time';
-
 -- The language
 
 CREATE FUNCTION automation.workflow_call_handler() RETURNS language_handler

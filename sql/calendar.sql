@@ -1,0 +1,1 @@
+-- Business time: opening hours, holidays, and moments counted on them.

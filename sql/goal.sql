@@ -1,0 +1,16 @@
+-- Goals that enrollments reached, for reports and for other workflows to start from.
+
+CREATE TABLE automation.goal_reached (
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    workflow  text NOT NULL,
+    goal      text NOT NULL,
+    outcome   text NOT NULL,
+    subject   text,
+    at        timestamptz NOT NULL
+);
+COMMENT ON TABLE automation.goal_reached IS 'Goals that enrollments reached';
+COMMENT ON COLUMN automation.goal_reached.workflow IS 'signature of the workflow';
+COMMENT ON COLUMN automation.goal_reached.goal IS 'name in the GOAL statement';
+COMMENT ON COLUMN automation.goal_reached.outcome IS 'reached, skipped, or achieved at entry';
+COMMENT ON COLUMN automation.goal_reached.subject IS 'primary key of the first argument';
+COMMENT ON COLUMN automation.goal_reached.at IS 'engine time';

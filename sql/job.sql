@@ -1,0 +1,2 @@
+-- Work on many records at once, in pieces between other work: moments of AT,
+-- automation.backfill(), the runs of EVERY.

@@ -1,0 +1,1 @@
+-- Live edits: running enrollments come to another version of their workflow.

@@ -1,0 +1,1 @@
+-- EVERY: schedules, driven by pg_cron.

@@ -1,0 +1,1 @@
+-- SPLIT: who got which arm, and which arm won.
