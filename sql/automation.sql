@@ -65,7 +65,8 @@ CREATE TABLE automation.rule (
     id          int PRIMARY KEY,
     workflow    int NOT NULL,
     version     int NOT NULL,
-    clause      int NOT NULL,            -- ordinal of the AFTER clause from 1; 0 = wake rule of the row arguments
+    kind        "char" NOT NULL,         -- A AFTER clause, D AT clause, W row arguments, T another table that a condition reads, C WAIT FOR a change
+    clause      int NOT NULL,            -- ordinal: of the clause (A, D), of the dependency (T), of the statement (C); 0 (W)
     source      int NOT NULL,
     owner       int NOT NULL,
     armed       boolean NOT NULL,
@@ -76,7 +77,9 @@ CREATE TABLE automation.rule (
     reads_new   text[],
     image_old   text[],                  -- columns to keep in the event; {*} = all
     image_new   text[],
-    residual    boolean NOT NULL         -- WHEN has a part only the executor may evaluate
+    residual    boolean NOT NULL,        -- WHEN has a part only the executor may evaluate
+    ties        text[],                  -- T, C: columns whose values lead to those who wait; see src/tie.c
+    path        jsonb                    -- T, C: how the executor gets from the row to ties; NULL = capture makes them
 );
 CREATE INDEX rule_source ON automation.rule (source);
 CREATE INDEX rule_workflow ON automation.rule (workflow, version);
@@ -96,6 +99,7 @@ CREATE TABLE automation.event_0 (
     target   bigint,                     -- enrollment
     hits     int[],                      -- rule << 2 | old side holds << 1 | new side holds
     prints   bigint[],                   -- two per hit: fingerprints of the UPDATE OF columns, old and new
+    ties     bigint[],                   -- of the old and the new row, for those who wait
     old      jsonb,
     new      jsonb,
     args     jsonb,
@@ -209,6 +213,7 @@ CREATE TABLE automation.parked (
     target    bigint,
     hits      int[],
     prints    bigint[],
+    ties      bigint[],
     old       jsonb,
     new       jsonb,
     args      jsonb,
@@ -507,8 +512,6 @@ SELECT pg_catalog.pg_extension_config_dump('automation.history_10', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.history_11', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.history_12', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.history_13', '');
-SELECT pg_catalog.pg_extension_config_dump('automation.goal_reached', '');
-SELECT pg_catalog.pg_extension_config_dump('automation.goal_reached_id_seq', '');
 
 -- The views, which come next, are granted where they are made.
 REVOKE ALL ON ALL TABLES IN SCHEMA automation FROM PUBLIC;

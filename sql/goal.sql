@@ -14,3 +14,5 @@ COMMENT ON COLUMN automation.goal_reached.goal IS 'name in the GOAL statement';
 COMMENT ON COLUMN automation.goal_reached.outcome IS 'reached, skipped, or achieved at entry';
 COMMENT ON COLUMN automation.goal_reached.subject IS 'primary key of the first argument';
 COMMENT ON COLUMN automation.goal_reached.at IS 'engine time';
+SELECT pg_catalog.pg_extension_config_dump('automation.goal_reached', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.goal_reached_id_seq', '');

@@ -356,7 +356,7 @@ bind_rule(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *from)
 	rule->reads = new_set(table);
 	rule->image_old = new_set(table);
 	rule->image_new = new_set(table);
-	if (from->clause == 0)
+	if (from->kind == RULE_WAKE)
 		bind_wake_rule(table, desc, rule, from);
 	else if (!bind_after_rule(table, desc, rule, from))
 		make_undecided(rule);
@@ -650,7 +650,7 @@ load_rules(CaptureTable *table, TupleDesc desc, List *rules)
 		bindings[table->nrules].from = from;
 		rule->owner = owner_index(table, from->owner);
 		owner = &table->owners[rule->owner];
-		if (from->clause == 0)
+		if (from->kind == RULE_WAKE)
 			owner->wake = table->wakes = true;
 		else
 		{

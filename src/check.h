@@ -11,7 +11,8 @@
 /* A row of automation.rule, but for its ids. */
 typedef struct CheckedRule
 {
-	int			clause;					/* AFTER's ordinal; 0 = wake rule */
+	char		kind;					/* see rule.h */
+	int			clause;
 	Oid			relation;
 	int			operations;
 	List	   *columns;				/* of char *: UPDATE OF; NIL = any (AFTER), none but the key (wake) */
@@ -21,6 +22,8 @@ typedef struct CheckedRule
 	List	   *image_old;
 	List	   *image_new;
 	bool		residual;
+	List	   *ties;					/* of char * */
+	Jsonb	   *path;
 } CheckedRule;
 
 typedef struct CheckedWorkflow

@@ -14,6 +14,7 @@
 #define WF_CHECK_INTERNAL_H
 
 #include "check.h"
+#include "rule.h"
 #include "lib/stringinfo.h"
 #include "parser.h"
 

@@ -430,6 +430,7 @@ wf_check_rule_start(Check *ck, const Clause *clause, Oid relation)
 	CheckedRule *rule = MemoryContextAllocZero(ck->keep, sizeof(CheckedRule));
 	ListCell   *lc;
 
+	rule->kind = RULE_AFTER;
 	rule->clause = clause->ordinal;
 	rule->relation = relation;
 	rule->operations = clause->change.operations;
@@ -631,10 +632,11 @@ wake_rule_of(Check *ck, Oid relation)
 	foreach(lc, ck->rules)
 	{
 		rule = lfirst(lc);
-		if (rule->clause == 0 && rule->relation == relation)
+		if (rule->kind == RULE_WAKE && rule->relation == relation)
 			return rule;
 	}
 	rule = MemoryContextAllocZero(ck->keep, sizeof(CheckedRule));
+	rule->kind = RULE_WAKE;
 	rule->relation = relation;
 	rule->operations = OP_UPDATE | OP_DELETE;
 	return rule;

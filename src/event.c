@@ -383,10 +383,11 @@ wf_event_put_body(const Event *event, Datum *values, bool *nulls)
 	values[3] = Int64GetDatum(event->target);
 	values[4] = int_array(event->nhits, event->hits, &nulls[4]);
 	values[5] = wf_int64_array(event->prints ? 2 * event->nhits : 0, event->prints, &nulls[5]);
-	values[6] = jsonb_or_null(event->old, &nulls[6]);
-	values[7] = jsonb_or_null(event->new, &nulls[7]);
-	values[8] = jsonb_or_null(event->args, &nulls[8]);
-	values[9] = wf_int64_array(event->ncause, event->cause, &nulls[9]);
+	values[6] = wf_int64_array(event->nties, event->ties, &nulls[6]);
+	values[7] = jsonb_or_null(event->old, &nulls[7]);
+	values[8] = jsonb_or_null(event->new, &nulls[8]);
+	values[9] = jsonb_or_null(event->args, &nulls[9]);
+	values[10] = wf_int64_array(event->ncause, event->cause, &nulls[10]);
 }
 
 /*
@@ -406,10 +407,11 @@ wf_event_get_body(Event *event, const Datum *values, const bool *nulls)
 	event->prints = wf_int64_items(values[5], nulls[5], &nprints);
 	if (nprints != 2 * event->nhits)
 		event->prints = NULL;
-	event->old = nulls[6] ? NULL : DatumGetJsonbPCopy(values[6]);
-	event->new = nulls[7] ? NULL : DatumGetJsonbPCopy(values[7]);
-	event->args = nulls[8] ? NULL : DatumGetJsonbPCopy(values[8]);
-	event->cause = wf_int64_items(values[9], nulls[9], &event->ncause);
+	event->ties = wf_int64_items(values[6], nulls[6], &event->nties);
+	event->old = nulls[7] ? NULL : DatumGetJsonbPCopy(values[7]);
+	event->new = nulls[8] ? NULL : DatumGetJsonbPCopy(values[8]);
+	event->args = nulls[9] ? NULL : DatumGetJsonbPCopy(values[9]);
+	event->cause = wf_int64_items(values[10], nulls[10], &event->ncause);
 }
 
 /*

@@ -39,6 +39,8 @@ typedef struct Event
 	int			nhits;
 	int		   *hits;
 	int64	   *prints;					/* 2 * nhits, or NULL */
+	int			nties;
+	int64	   *ties;					/* see tie.h */
 	Jsonb	   *old;
 	Jsonb	   *new;
 	Jsonb	   *args;

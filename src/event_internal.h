@@ -34,12 +34,13 @@
 #define EVENT_TARGET	10
 #define EVENT_HITS		11
 #define EVENT_PRINTS	12
-#define EVENT_OLD		13
-#define EVENT_NEW		14
-#define EVENT_ARGS		15
-#define EVENT_CAUSE		16
-#define EVENT_COLUMNS	16		/* those an appender fills */
-#define EVENT_ORIGIN	17
+#define EVENT_TIES		13
+#define EVENT_OLD		14
+#define EVENT_NEW		15
+#define EVENT_ARGS		16
+#define EVENT_CAUSE		17
+#define EVENT_COLUMNS	17		/* those an appender fills */
+#define EVENT_ORIGIN	18
 
 /* Where the bytes of the first columns are: none of them is ever null. */
 typedef struct EventStart
@@ -69,7 +70,7 @@ extern HeapTuple wf_event_form(const Event *event);
 extern void wf_event_insert(Relation rel, HeapTuple tuple, EventHead *head);
 
 /* source .. cause: the same columns in the same order in automation.parked. */
-#define EVENT_BODY_COLUMNS 10
+#define EVENT_BODY_COLUMNS 11
 
 /* Fills or reads the EVENT_BODY_COLUMNS from "source" on; reading copies
  * everything into the current context. */

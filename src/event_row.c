@@ -140,14 +140,15 @@ wf_event_form(const Event *event)
 	Size		old_key = event->old_key ? strlen(event->old_key) : 0;
 	Size		hits = event->nhits * sizeof(int);
 	Size		prints = event->prints ? 2 * event->nhits * sizeof(int64) : 0;
+	Size		ties = event->nties * sizeof(int64);
 	Size		cause = event->ncause * sizeof(int64);
 	EventStart	start = {event->seq, U64FromFullTransactionId(event->xact), event->at, event->kind, false, {0}, event->owner};
 	HeapTuple	tuple;
 	Row			row;
 
 	/* at most so much for lengths and alignment: 8 for each column, 20 for an array */
-	tuple = new_tuple(sizeof(start) + 8 * EVENT_COLUMNS + 3 * sizeof(ArrayStart) + key + old_key + hits + prints + cause +
-					  jsonb_size(event->old) + jsonb_size(event->new) + jsonb_size(event->args));
+	tuple = new_tuple(sizeof(start) + 8 * EVENT_COLUMNS + 4 * sizeof(ArrayStart) + key + old_key + hits + prints + ties +
+					  cause + jsonb_size(event->old) + jsonb_size(event->new) + jsonb_size(event->args));
 	row.present = tuple->t_data->t_bits;
 	row.end = (char *) tuple->t_data + HEADER_SIZE;
 	memcpy(row.end, &start, sizeof(start));
@@ -161,6 +162,7 @@ wf_event_form(const Event *event)
 		put_int64(&row, EVENT_TARGET, event->target);
 	put_array(&row, EVENT_HITS, INT4OID, event->hits, hits, event->nhits);
 	put_array(&row, EVENT_PRINTS, INT8OID, event->prints, prints, event->prints ? 2 * event->nhits : 0);
+	put_array(&row, EVENT_TIES, INT8OID, event->ties, ties, event->nties);
 	put_jsonb(&row, EVENT_OLD, event->old);
 	put_jsonb(&row, EVENT_NEW, event->new);
 	put_jsonb(&row, EVENT_ARGS, event->args);

@@ -54,7 +54,7 @@ concerns_enrollments(const EventGroup *group)
 		{
 			Rule	   *rule = wf_start_rule(HIT_RULE(group->events[i].hits[j]));
 
-			if (rule && rule->clause == 0)
+			if (rule && rule->kind == RULE_WAKE)
 				return true;
 		}
 	}
@@ -172,6 +172,7 @@ take_apart(Engine *engine, const EventGroup *group, int deaths, const ItemOption
 		wake.target = *(int64 *) lfirst(lc);
 		wake.nhits = 0;
 		wake.prints = NULL;
+		wake.nties = 0;
 		wake.old = wake.new = NULL;
 		append_part(engine, &wake, deaths);
 	}

@@ -286,7 +286,7 @@ wf_rekey(int owner, int source, const char *old_key, const char *new_key)
 	{
 		Rule	   *rule = lfirst(lc);
 
-		if (rule->owner != owner || rule->clause != 0 || list_member_int(done, rule->workflow))
+		if (rule->owner != owner || rule->kind != RULE_WAKE || list_member_int(done, rule->workflow))
 			continue;
 		done = lappend_int(done, rule->workflow);
 		move_ledgers(rule->workflow, rule->version, &change);

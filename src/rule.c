@@ -26,19 +26,22 @@
 #define RULE_ID			1
 #define RULE_WORKFLOW	2
 #define RULE_VERSION	3
-#define RULE_CLAUSE		4
-#define RULE_SOURCE		5
-#define RULE_OWNER		6
-#define RULE_ARMED		7
-#define RULE_OPERATIONS 8
-#define RULE_COLUMNS	9
-#define RULE_CONDITIONS 10
-#define RULE_READS_OLD	11
-#define RULE_READS_NEW	12
-#define RULE_IMAGE_OLD	13
-#define RULE_IMAGE_NEW	14
-#define RULE_RESIDUAL	15
-#define RULE_NATTS		15
+#define RULE_KIND		4
+#define RULE_CLAUSE		5
+#define RULE_SOURCE		6
+#define RULE_OWNER		7
+#define RULE_ARMED		8
+#define RULE_OPERATIONS 9
+#define RULE_COLUMNS	10
+#define RULE_CONDITIONS 11
+#define RULE_READS_OLD	12
+#define RULE_READS_NEW	13
+#define RULE_IMAGE_OLD	14
+#define RULE_IMAGE_NEW	15
+#define RULE_RESIDUAL	16
+#define RULE_TIES		17
+#define RULE_PATH		18
+#define RULE_NATTS		18
 
 /* columns of automation.enrollment */
 #define ENROLLMENT_WORKFLOW 2
@@ -195,12 +198,13 @@ load_rule(HeapTuple tuple, TupleDesc desc)
 	rule->id = int_column(values, RULE_ID);
 	rule->workflow = int_column(values, RULE_WORKFLOW);
 	rule->version = int_column(values, RULE_VERSION);
+	rule->kind = DatumGetChar(values[RULE_KIND - 1]);
 	rule->clause = int_column(values, RULE_CLAUSE);
 	rule->source = int_column(values, RULE_SOURCE);
 	rule->owner = int_column(values, RULE_OWNER);
 	rule->armed = DatumGetBool(values[RULE_ARMED - 1]);
 	rule->operations = int_column(values, RULE_OPERATIONS);
-	rule->any_column = nulls[RULE_COLUMNS - 1] && rule->clause != 0;
+	rule->any_column = nulls[RULE_COLUMNS - 1] && rule->kind != RULE_WAKE;
 	rule->columns = names_column(values, nulls, RULE_COLUMNS);
 	if (!nulls[RULE_CONDITIONS - 1])
 		rule->conditions = load_conditions(DatumGetJsonbP(values[RULE_CONDITIONS - 1]), rule->id);
@@ -209,6 +213,9 @@ load_rule(HeapTuple tuple, TupleDesc desc)
 	rule->image_old = names_column(values, nulls, RULE_IMAGE_OLD);
 	rule->image_new = names_column(values, nulls, RULE_IMAGE_NEW);
 	rule->residual = DatumGetBool(values[RULE_RESIDUAL - 1]);
+	rule->ties = names_column(values, nulls, RULE_TIES);
+	if (!nulls[RULE_PATH - 1])
+		rule->path = DatumGetJsonbPCopy(values[RULE_PATH - 1]);
 	return rule;
 }
 
@@ -288,6 +295,7 @@ insert_rule(Relation rel, int workflow, int version, int owner, CheckedRule *rul
 	values[RULE_ID - 1] = Int32GetDatum((int32) wf_store_nextval("rule_seq"));
 	values[RULE_WORKFLOW - 1] = Int32GetDatum(workflow);
 	values[RULE_VERSION - 1] = Int32GetDatum(version);
+	values[RULE_KIND - 1] = CharGetDatum(rule->kind);
 	values[RULE_CLAUSE - 1] = Int32GetDatum(rule->clause);
 	values[RULE_SOURCE - 1] = Int32GetDatum(wf_source_id(rule->relation, true));
 	values[RULE_OWNER - 1] = Int32GetDatum(owner);
@@ -301,6 +309,9 @@ insert_rule(Relation rel, int workflow, int version, int owner, CheckedRule *rul
 	set_names(values, nulls, RULE_IMAGE_OLD, rule->image_old);
 	set_names(values, nulls, RULE_IMAGE_NEW, rule->image_new);
 	values[RULE_RESIDUAL - 1] = BoolGetDatum(rule->residual);
+	set_names(values, nulls, RULE_TIES, rule->ties);
+	values[RULE_PATH - 1] = PointerGetDatum(rule->path);
+	nulls[RULE_PATH - 1] = rule->path == NULL;
 	wf_store_insert(rel, values, nulls, NULL);
 }
 
@@ -330,25 +341,22 @@ version_is_used(int workflow, int version)
 
 typedef enum
 {
-	TOUCH_AFTER,						/* disarm AFTER clauses, leave wake rules */
-	TOUCH_OLD,							/* disarm AFTER clauses, and wake rules of unused versions */
-	TOUCH_ALL,							/* disarm everything */
-	TOUCH_DELETE						/* delete everything */
+	TOUCH_AFTER,						/* disarm what starts enrollments, leave what wakes them */
+	TOUCH_OLD,							/* likewise, and what wakes those of unused versions */
+	TOUCH_ALL							/* disarm everything */
 } Touch;
 
 static bool
 is_touched(Rule *rule, Touch how)
 {
-	if (how == TOUCH_DELETE)
-		return true;
 	if (!rule->armed)
 		return false;
-	if (how == TOUCH_ALL || rule->clause > 0)
+	if (how == TOUCH_ALL || !wf_rule_wakes(rule))
 		return true;
 	return how == TOUCH_OLD && !version_is_used(rule->workflow, rule->version);
 }
 
-/* Disarms or deletes rules of a workflow.  Collects first: the writes must not
+/* Disarms rules of a workflow.  Collects first: the writes must not
  * meet the scan. */
 static void
 touch_rules(int workflow, Touch how)
@@ -375,10 +383,7 @@ touch_rules(int workflow, Touch how)
 		if (!is_touched(rule, how))
 			continue;
 		replace[RULE_ARMED - 1] = true;
-		if (how == TOUCH_DELETE)
-			wf_store_delete(rel, &((HeapTuple) lfirst(lc))->t_self);
-		else
-			wf_store_update(rel, (HeapTuple) lfirst(lc), values, nulls, replace);
+		wf_store_update(rel, (HeapTuple) lfirst(lc), values, nulls, replace);
 	}
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
@@ -404,8 +409,3 @@ wf_rules_disarm(int workflow, bool wake_too)
 	touch_rules(workflow, wake_too ? TOUCH_ALL : TOUCH_AFTER);
 }
 
-void
-wf_rules_delete(int workflow)
-{
-	touch_rules(workflow, TOUCH_DELETE);
-}

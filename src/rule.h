@@ -20,6 +20,13 @@ typedef enum
 	RULE_OP_NE, RULE_OP_IN, RULE_OP_NULL, RULE_OP_NOTNULL, RULE_OP_TRUE
 } RuleOp;
 
+/* kinds */
+#define RULE_AFTER	'A'					/* AFTER clause */
+#define RULE_AT		'D'					/* AT clause: its moment is to be computed anew */
+#define RULE_WAKE	'W'					/* rows that enrollments hold: deleted, or a column of theirs that counts has changed */
+#define RULE_TABLE	'T'					/* another table that a condition reads */
+#define RULE_CHANGE 'C'					/* WAIT FOR a change */
+
 typedef struct RuleCondition
 {
 	bool		on_old;
@@ -34,7 +41,8 @@ typedef struct Rule
 	int			id;
 	int			workflow;
 	int			version;
-	int			clause;					/* 0 = wake rule */
+	char		kind;
+	int			clause;					/* of the clause, the dependency (T) or the statement (C); 0 (W) */
 	int			source;
 	int			owner;
 	bool		armed;
@@ -47,7 +55,16 @@ typedef struct Rule
 	List	   *image_old;
 	List	   *image_new;
 	bool		residual;
+	List	   *ties;					/* of char *: columns */
+	Jsonb	   *path;					/* NULL: capture makes the ties */
 } Rule;
+
+/* Is it about enrollments that exist, not about new ones? */
+static inline bool
+wf_rule_wakes(const Rule *rule)
+{
+	return rule->kind == RULE_WAKE || rule->kind == RULE_TABLE || rule->kind == RULE_CHANGE;
+}
 
 /* Rules of a source, armed ones only; in the current context. */
 extern List *wf_rules_of_source(int source, Snapshot snapshot);
@@ -59,7 +76,6 @@ struct CheckedRule;
  * AFTER clauses; wake rules of versions that have enrollments stay armed. */
 extern void wf_rules_store(int workflow, int version, int owner, List *checked);
 extern void wf_rules_disarm(int workflow, bool wake_too);
-extern void wf_rules_delete(int workflow);
 
 /* automation.capture(), the trigger function; ERROR if it is missing. */
 extern Oid	wf_capture_function(void);

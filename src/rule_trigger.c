@@ -90,7 +90,7 @@ want_triggers(CaptureTrigger *wanted, Relation rel, List *rules)
 
 		/* a row moved to another partition is a DELETE and an INSERT there */
 		if ((rule->operations & OP_INSERT) ||
-			(partitioned && (rule->clause == 0 || (rule->operations & OP_UPDATE))))
+			(partitioned && (rule->kind == RULE_WAKE || (rule->operations & OP_UPDATE))))
 			wanted[0].exists = true;
 	}
 }

@@ -176,7 +176,7 @@ wf_start_fired(const EventGroup *group)
 				continue;
 			seen = lappend_int(seen, id);
 			rule = wf_start_rule(id);
-			if (rule == NULL || rule->clause == 0)
+			if (rule == NULL || rule->kind != RULE_AFTER)
 				continue;
 			find_hits(group, id, &first, &last);
 			if (sets_off(group, rule, &first, &last))
@@ -203,6 +203,7 @@ wf_start_derived(const Fired *fired, const EventGroup *group)
 	event.hits = palloc(sizeof(int));
 	event.hits[0] = fired->rule->id << 2;
 	event.prints = NULL;
+	event.nties = 0;
 	event.old = group->events[0].kind == EVENT_INSERT ? NULL : fired->first->old;
 	event.old_key = NULL;
 	event.args = NULL;
@@ -477,6 +478,7 @@ enter(const Event *event, Program *program, Rule *rule, char **args, bool paused
 		derived.hits[0] = rule->id << 2;
 		derived.nhits = 1;
 		derived.prints = NULL;
+		derived.nties = 0;
 		derived.old = derived.new = NULL;
 		derived.args = args_to_jsonb(args, program->sig->nargs);
 		wf_event_append(&derived);
@@ -549,7 +551,7 @@ wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions
 		wf_start_park(event, rule->workflow, reason, options->now);
 		return;
 	}
-	if (rule->clause > program->nstarts || is_hidden(event, &program->starts[rule->clause - 1]))
+	if (rule->kind != RULE_AFTER || rule->clause > program->nstarts || is_hidden(event, &program->starts[rule->clause - 1]))
 		return;
 	level = wf_config_enter(program->path, program->sig->config);
 	entries = evaluate(event, program, rule, options->now);

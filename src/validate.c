@@ -203,9 +203,28 @@ wf_validate_quietly(Signature *sig, const char *stored, char **path, char **mess
 static List *
 stored_rules(const WorkflowRow *row)
 {
-	return wf_engine_texts("SELECT pg_catalog.format('%s %s %s %s', clause, source, residual, conditions)"
+	return wf_engine_texts("SELECT pg_catalog.format('%s %s %s %s %s %s %s', kind, clause, source, residual, conditions,"
+						   " pg_catalog.array_to_string(ties, ','), path)"
 						   " FROM automation.rule WHERE workflow = $1 AND version = $2 AND armed ORDER BY id",
 						   "ii", row->id, row->version);
+}
+
+static char *
+jsonb_text(Jsonb *jsonb)
+{
+	return jsonb ? JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)) : "";
+}
+
+static char *
+joined(List *names)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, names)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? "," : "", (char *) lfirst(cell));
+	return text.data;
 }
 
 /* The same of rules just checked. */
@@ -218,11 +237,10 @@ checked_rules(CheckedWorkflow *checked)
 	foreach(cell, checked->rules)
 	{
 		CheckedRule *rule = lfirst(cell);
-		char	   *conditions = rule->conditions == NULL ? "" :
-			JsonbToCString(NULL, &rule->conditions->root, VARSIZE(rule->conditions));
 
-		texts = lappend(texts, psprintf("%d %d %s %s", rule->clause, wf_source_id(rule->relation, false),
-										rule->residual ? "t" : "f", conditions));
+		texts = lappend(texts, psprintf("%c %d %d %s %s %s %s", rule->kind, rule->clause,
+										wf_source_id(rule->relation, false), rule->residual ? "t" : "f",
+										jsonb_text(rule->conditions), joined(rule->ties), jsonb_text(rule->path)));
 	}
 	return texts;
 }

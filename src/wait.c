@@ -1,8 +1,7 @@
 /*
  * wait.c -- automation.wait: waits that no subject's change will find.
  *
- * A tie is a hash of what is waited for; a collision costs one needless look.
- * Tie TIE_SWEPT marks the waits that only the passing of time can decide; they
+ * A tie is a hash of what is waited for (tie.c).  Tie TIE_SWEPT marks the waits that only the passing of time can decide; they
  * are looked at again every automation.recheck_interval.  Written by the
  * executor that holds the owner's seat, read by whoever ends what is waited
  * for.  Results are in the current context.
@@ -12,7 +11,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "common/hashfn.h"
 
 #include "compat.h"
 #include "store.h"
@@ -21,25 +19,6 @@
 #define WAIT_TIE 1
 #define WAIT_OWNER 2
 #define WAIT_ENROLLMENT 3
-
-/* Seed of the ties of automation.finished(). */
-#define SEED_FINISHED UINT64CONST(0x66696e6973686564)
-
-/*
- * Tie of the end of an enrollment.  Stored in rows that are dumped, so the
- * same on every machine: the bytes are hashed in a fixed order.
- */
-int64
-wf_tie_finished(int64 id)
-{
-	unsigned char bytes[8];
-	int64		tie;
-
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (unsigned char) ((uint64) id >> (8 * i));
-	tie = (int64) hash_bytes_extended(bytes, sizeof(bytes), SEED_FINISHED);
-	return tie != TIE_SWEPT ? tie : 1;
-}
 
 /* Inserts a wait row. */
 void

@@ -5,17 +5,13 @@
 #define WF_WAIT_H
 
 #include "nodes/pg_list.h"
-
-#define TIE_SWEPT 0						/* re-checked every automation.recheck_interval */
+#include "tie.h"
 
 typedef struct Waiter
 {
 	int			owner;
 	int64		enrollment;
 } Waiter;
-
-/* Tie of "automation.finished(id)"; never TIE_SWEPT. */
-extern int64 wf_tie_finished(int64 id);
 
 extern void wf_wait_insert(int64 tie, int owner, int64 enrollment);
 extern void wf_wait_delete(int64 tie, int owner, int64 enrollment);

@@ -47,9 +47,9 @@ CROSS JOIN (VALUES ('true', '{}'::text[]),
 
 INSERT INTO automation.source VALUES (1000000, 't');
 -- Rules about any column come later: they need another trigger.
-CREATE VIEW rule (id, workflow, version, clause, source, owner, armed, operations, cols, conditions,
+CREATE VIEW rule (id, workflow, version, kind, clause, source, owner, armed, operations, cols, conditions,
                   reads_old, reads_new, image_old, image_new, residual) AS
-SELECT 1000000 + id, 1000000, 1, id, 1000000, 1000000, true, operations, cols, conditions,
+SELECT 1000000 + id, 1000000, 1, 'A'::"char", id, 1000000, 1000000, true, operations, cols, conditions,
        coalesce(reads_old, '{}') || CASE WHEN rest LIKE '%o.%' THEN rest_reads ELSE '{}' END,
        coalesce(reads_new, '{}') || rest_reads,
        rest_reads, rest_reads, rest <> 'true'
