@@ -45,7 +45,8 @@ WITH fact AS MATERIALIZED (
                 WHEN NOT pg_catalog.has_language_privilege(r.oid, 'workflow', 'USAGE') THEN 'not_permitted'
            END AS obstacle, r.rolcanlogin,
            EXISTS (SELECT FROM executor x WHERE x.role = o.role) AS served,
-           v.events, v.oldest AS oldest_event, t.oldest AS oldest_timer, k.oldest AS oldest_parked
+           v.events, v.oldest AS oldest_event, t.oldest AS oldest_timer, k.oldest AS oldest_parked,
+           j.oldest AS oldest_job
     FROM automation.owner o
          LEFT JOIN pg_catalog.pg_roles r ON r.oid = o.role
          LEFT JOIN (SELECT owner, pg_catalog.count(*) AS events, pg_catalog.min(at) AS oldest FROM event GROUP BY owner) v ON v.owner = o.id
@@ -53,6 +54,8 @@ WITH fact AS MATERIALIZED (
                             WHERE t.owner = o.id AND t.at <= (SELECT now FROM fact)) t ON true
          LEFT JOIN LATERAL (SELECT pg_catalog.min(p.retry_at) AS oldest FROM automation.parked p
                             WHERE p.owner = o.id AND p.retry_at <= (SELECT now FROM fact)) k ON true
+         LEFT JOIN LATERAL (SELECT pg_catalog.min(j.next_at) AS oldest FROM automation.job j
+                            WHERE j.owner = o.id AND j.next_at <= (SELECT now FROM fact)) j ON true
 ), engine_table AS MATERIALIZED (
     SELECT c.oid, c.relname, c.reloptions, c.relrowsecurity FROM pg_catalog.pg_class c
     WHERE c.relnamespace = 'automation'::pg_catalog.regnamespace AND c.relkind = 'r'
@@ -130,7 +133,7 @@ FROM automation.clock c WHERE c.shift <> 0
 -- work that is not done
 UNION ALL
 SELECT false, o.role, 'error', 'no_executor', pg_catalog.format('owner %s', o.name),
-       pg_catalog.format('there is work since %s, and no executor: ', pg_catalog.date_trunc('second', least(o.oldest_event, o.oldest_timer, o.oldest_parked)))
+       pg_catalog.format('there is work since %s, and no executor: ', pg_catalog.date_trunc('second', least(o.oldest_event, o.oldest_timer, o.oldest_parked, o.oldest_job)))
            || CASE WHEN NOT f.preloaded THEN 'the library is not preloaded, nothing runs by itself'
                    WHEN f.coordinator <> 'lives' THEN 'there is no coordinator'
                    WHEN slot.taken >= slot.most THEN 'all background worker slots of the server are taken'
@@ -145,7 +148,7 @@ SELECT false, o.role, 'error', 'no_executor', pg_catalog.format('owner %s', o.na
             ELSE 'the server log says why' END
 FROM owner o, fact f, slot, (SELECT pg_catalog.count(*) AS n FROM executor) x
 WHERE f.armed AND f."primary" AND NOT o.served AND o.obstacle IS NULL
-      AND least(o.oldest_event, o.oldest_timer, o.oldest_parked) < f.now - '10 seconds'::pg_catalog.interval
+      AND least(o.oldest_event, o.oldest_timer, o.oldest_parked, o.oldest_job) < f.now - '10 seconds'::pg_catalog.interval
 UNION ALL
 SELECT false, o.role, 'warning', 'backlog', pg_catalog.format('owner %s', o.name),
        pg_catalog.format('events that wait: %s, the first one since %s', o.events, pg_catalog.date_trunc('second', o.oldest_event)), NULL,
@@ -228,6 +231,7 @@ WHERE s.at > pg_catalog.clock_timestamp() - '1 hour'::pg_catalog.interval
       AND CASE s.kind WHEN 'event' THEN EXISTS (SELECT FROM automation.event_0 v WHERE v.seq = s.id UNION ALL SELECT FROM automation.event_1 v WHERE v.seq = s.id
                                                 UNION ALL SELECT FROM automation.event_2 v WHERE v.seq = s.id UNION ALL SELECT FROM automation.event_3 v WHERE v.seq = s.id)
                       WHEN 'parked event' THEN EXISTS (SELECT FROM automation.parked p WHERE p.id = s.id)
+                      WHEN 'job' THEN EXISTS (SELECT FROM automation.job j WHERE j.id = s.id AND j.finished_at IS NULL)
                       ELSE EXISTS (SELECT FROM automation.enrollment e WHERE e.id = s.id) END
 
 -- what is watched, and by what

@@ -24,6 +24,7 @@ GRANT EXECUTE ON FUNCTION automation.retry(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.accept_versions(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.finished(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.cancel_job(bigint) TO PUBLIC;
 
 -- show and reset what is the caller's
 GRANT EXECUTE ON FUNCTION automation.stat_counters() TO PUBLIC;

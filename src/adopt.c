@@ -42,6 +42,7 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.enrollment SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.ledger SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.parked SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.job SET workflow = $2 WHERE workflow = $1",
 	NULL
 };
 
@@ -55,6 +56,7 @@ static const char *const owner_columns[] = {
 	"UPDATE automation.timer SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.wait SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.parked SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.job SET owner = $2 WHERE owner = $1",
 	NULL
 };
 
@@ -117,6 +119,7 @@ clear_unused(void)
 		" AND NOT EXISTS (SELECT FROM automation.parked p WHERE p.workflow = w.id)",
 		"DELETE FROM automation.workflow_version v"
 		" WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = v.workflow)",
+		"DELETE FROM automation.job j WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = j.workflow)",
 		"DELETE FROM automation.rule r WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = r.workflow)",
 		"DELETE FROM automation.owner o WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.owner = o.id)"
 		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)",

@@ -40,6 +40,7 @@
 #include "direct.h"
 #include "engine.h"
 #include "item.h"
+#include "job.h"
 #include "lookup.h"
 #include "owner.h"
 #include "ready.h"
@@ -357,7 +358,7 @@ batch_is_full(Engine *engine)
 		GetCurrentTimestamp() - engine->started >= (int64) wf_batch_time * 1000;
 }
 
-/* --- what is due, in order: events, parked ones, timers, sweeps --- */
+/* --- what is due, in order: events, parked ones, timers, sweeps, jobs --- */
 
 /* Returns false when the batch has to end here. */
 static bool
@@ -497,6 +498,52 @@ do_sweep(Engine *engine)
 	return through;
 }
 
+/* One piece of the job that is due longest; false when the batch has to end here. */
+static bool
+do_piece(Engine *engine, int64 job)
+{
+	WorkItem		item;
+
+	MemoryContextReset(engine->item_context);
+	memset(&item, 0, sizeof(item));
+	item.key.kind = ITEM_JOB;
+	item.key.id = job;
+	return do_item(engine, &item);
+}
+
+/* A job that has failed in company runs alone, and so before everything else. */
+static bool
+do_suspect_job(Engine *engine)
+{
+	int64		job = wf_job_due(engine->owner, wf_clock_now());
+	WorkItem		item;
+
+	if (job == 0)
+		return false;
+	memset(&item, 0, sizeof(item));
+	item.key.kind = ITEM_JOB;
+	item.key.id = job;
+	return suspect_of(engine, &item) != NULL && do_piece(engine, job);
+}
+
+/* Jobs fill what is left of a batch, but get a piece of each. */
+static bool
+do_jobs(Engine *engine, bool through)
+{
+	int64		job;
+
+	if (!through && (engine->alone || engine->limit > 0))
+		return false;
+	while ((job = wf_job_due(engine->owner, wf_clock_now())) != 0)
+	{
+		if (through && batch_is_full(engine))
+			return false;
+		if (!do_piece(engine, job) || !through)
+			return false;
+	}
+	return through;
+}
+
 /* Constraints that wait for COMMIT are checked here, where an error has a culprit. */
 static void
 fire_deferred(Engine *engine)
@@ -532,7 +579,10 @@ batch_body(Engine *engine)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	set_lock_timeout();
 	wf_config_keep();
-	through = do_events(engine) && do_parked(engine) && do_timers(engine) && do_sweep(engine);
+	if (do_suspect_job(engine))
+		through = false;
+	else
+		through = do_jobs(engine, do_events(engine) && do_parked(engine) && do_timers(engine) && do_sweep(engine));
 	wf_config_drop();
 	if (engine->nitems > 0)
 	{
@@ -870,8 +920,12 @@ wf_engine_next(Engine *engine)
 	TimestampTz next = engine->foreground ? wf_timer_earliest(engine->owner) : wf_timer_heap_next(engine->heap);
 	TimestampTz parked = wf_parked_next(engine->owner);
 
+	TimestampTz job = wf_job_next(engine->owner);
+
 	if (parked != 0 && (next == 0 || parked < next))
 		next = parked;
+	if (job != 0 && (next == 0 || job < next))
+		next = job;
 	/* asked last: under an old snapshot this look-up walks all waits that were swept */
 	if ((next == 0 || engine->next_sweep < next) && wf_wait_swept(engine->owner, 0, 1) != NIL)
 		next = Max(engine->next_sweep, 1);

@@ -170,6 +170,7 @@ wf_resume(PG_FUNCTION_ARGS)
 
 	wf_workflow_require_owner(row);
 	set_entry(row, "open");
+	wf_command_append(row, "release", NULL, 0, 0, NULL);
 	if (held_for(row, "paused"))
 	{
 		wf_register_release(row, "paused", false);

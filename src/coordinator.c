@@ -49,6 +49,7 @@
 #include "event.h"
 #include "executor.h"
 #include "history.h"
+#include "job.h"
 #include "launcher.h"
 #include "owner.h"
 #include "parked.h"
@@ -524,16 +525,20 @@ make_room(const BoardSeat *seats, int nseats, TimestampTz waits_since)
 static TimestampTz
 needed_at(const OwnerState *state, TimestampTz now)
 {
-	TimestampTz timer;
+	TimestampTz needed;
 	TimestampTz parked;
+	TimestampTz job;
 
 	if (state->work)
 		return now;
-	timer = wf_timer_earliest(state->id);
+	needed = wf_timer_earliest(state->id);
 	parked = wf_parked_next(state->id);
-	if (timer == 0 || (parked != 0 && parked < timer))
-		return parked;
-	return timer;
+	job = wf_job_next(state->id);
+	if (needed == 0 || (parked != 0 && parked < needed))
+		needed = parked;
+	if (needed == 0 || (job != 0 && job < needed))
+		needed = job;
+	return needed;
 }
 
 /* Gives an owner an executor if he needs one now; else sees to it that we wake

@@ -15,14 +15,15 @@ typedef enum
 	ITEM_GROUP,							/* a group of events of the log */
 	ITEM_PARKED,
 	ITEM_TIMER,
-	ITEM_SWEEP							/* a wait that has now() in its condition */
+	ITEM_SWEEP,							/* a wait that has now() in its condition */
+	ITEM_JOB							/* a piece of a job */
 } ItemKind;
 
 /* Identity of an item over several tries. */
 typedef struct ItemKey
 {
 	int64		kind;					/* ItemKind */
-	int64		id;						/* seq of the first event, parked id, enrollment */
+	int64		id;						/* seq of the first event, parked id, enrollment, job */
 } ItemKey;
 
 typedef struct WorkItem

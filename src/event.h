@@ -54,6 +54,9 @@ extern void wf_event_init(void);
  * owner's executor at commit.  Waits for nothing but DDL on the extension. */
 extern void wf_event_append(Event *event);
 
+/* Wakes the owner's executor at commit, for work that is not in the log. */
+extern void wf_event_wake_at_commit(int owner);
+
 /*
  * The reader of one owner (owner 0: every owner's, for the coordinator, which
  * uses wf_event_owners only).

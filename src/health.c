@@ -169,7 +169,7 @@ wf_health_facts(PG_FUNCTION_ARGS)
 Datum
 wf_health_suspects(PG_FUNCTION_ARGS)
 {
-	static const char *const kinds[] = {"event", "parked event", "timer", "sweep"};
+	static const char *const kinds[] = {"event", "parked event", "timer", "sweep", "job"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	ListCell   *lc;
 

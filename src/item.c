@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "history.h"
 #include "item.h"
+#include "job.h"
 #include "key.h"
 #include "ledger.h"
 #include "rekey.h"
@@ -236,6 +237,18 @@ run_command(Engine *engine, const Event *event, const ItemOptions *options)
 
 	if (command == NULL)
 		return;
+	if (strcmp(command, "cancel_job") == 0)
+	{
+		if (reason && workflow)
+			wf_job_cancel(strtoi64(reason, NULL, 10), pg_strtoint32(workflow), options->now);
+		return;
+	}
+	if (strcmp(command, "release") == 0 && event->target == 0)
+	{
+		if (workflow)
+			wf_job_release(pg_strtoint32(workflow), options->now);
+		return;
+	}
 	if (strcmp(command, "unenroll") != 0)
 	{
 		wf_wake(event->target, WAKE_BY_COMMAND, options->now, 0, false, options);
@@ -365,6 +378,9 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 		case ITEM_SWEEP:
 			wf_wake(item->timer.enrollment, WAKE_BY_SWEEP, options->now, 0, false, options);
 			break;
+		case ITEM_JOB:
+			wf_job_run(item->key.id, options);
+			break;
 	}
 }
 
@@ -456,6 +472,9 @@ wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, con
 		case ITEM_SWEEP:
 			wf_wake(item->timer.enrollment, WAKE_BY_SWEEP, options->now, 0, false, &with);
 			break;
+		case ITEM_JOB:
+			wf_job_settle(item->key.id, failure, options);
+			break;
 	}
 }
 
@@ -536,7 +555,10 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 	}
 	else
 	{
-		postpone(engine, item, failure, now);
+		if (item->key.kind == ITEM_JOB)
+			wf_job_put_off(item->key.id, failure, now);
+		else
+			postpone(engine, item, failure, now);
 		return;
 	}
 	if (failure->kind == FAILURE_ERROR && ++attempt >= wf_max_attempts)
@@ -570,6 +592,8 @@ wf_item_discard(Engine *engine, const WorkItem *item, const Failure *failure, co
 		wf_parked_delete(item->parked);
 		drop_event(engine, &item->parked->event, failure, options);
 	}
+	else if (item->key.kind == ITEM_JOB)
+		wf_job_put_off(item->key.id, failure, options->now);
 	else
 		wf_item_settle(engine, item, failure, options);		/* evaluates nothing */
 }

@@ -222,7 +222,8 @@ advance_sequences(void)
 		{"automation.workflow", "automation.workflow_seq"},
 		{"automation.rule", "automation.rule_seq"},
 		{"automation.enrollment", "automation.enrollment_seq"},
-		{"automation.parked", "automation.parked_seq"}
+		{"automation.parked", "automation.parked_seq"},
+		{"automation.job", "automation.job_seq"}
 	};
 
 	for (int i = 0; i < lengthof(sequences); i++)

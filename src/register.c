@@ -32,6 +32,7 @@
 #include "compat.h"
 #include "enginesql.h"
 #include "event.h"
+#include "job.h"
 #include "order.h"
 #include "owner.h"
 #include "parked.h"
@@ -238,6 +239,7 @@ wf_register_release(WorkflowRow *row, const char *reason, bool all)
 	if (held == NIL)
 		wf_command_append(row, "release", reason, 0, 0, NULL);
 	wf_parked_release(row->id, wf_clock_now());
+	wf_job_release(row->id, wf_clock_now());
 }
 
 /* --- owners --- */
@@ -263,6 +265,7 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.parked p SET owner = $2 FROM automation.enrollment e WHERE e.workflow = $1"
 				  " AND p.owner = e.owner AND p.target = e.id", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.parked SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.job SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.workflow SET owner = $2 WHERE id = $1", "ii", workflow, owner);

@@ -62,6 +62,7 @@ wf_unregister(int id)
 	static const char *const by_workflow[] = {
 		"DELETE FROM automation.enrollment WHERE workflow = $1",
 		"DELETE FROM automation.parked WHERE workflow = $1",
+		"DELETE FROM automation.job WHERE workflow = $1",
 		"DELETE FROM automation.ledger WHERE workflow = $1",
 		"DELETE FROM automation.rule WHERE workflow = $1",
 		"DELETE FROM automation.workflow_version WHERE workflow = $1",
