@@ -22,6 +22,7 @@
 
 #include "clock.h"
 #include "commands.h"
+#include "compat.h"
 #include "event.h"
 #include "job.h"
 #include "store.h"
