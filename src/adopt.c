@@ -41,6 +41,8 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.rule SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.enrollment SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.ledger SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.assignment SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.split SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.parked SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.job SET workflow = $2 WHERE workflow = $1",
 	NULL

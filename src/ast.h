@@ -102,7 +102,11 @@ typedef struct Arm
 {
 	Word		name;
 	char	   *percent;				/* NULL: none given */
+	int64		share;					/* of SPLIT_WHOLE */
 } Arm;
+
+#define PERCENT_SCALE 1000000			/* percentages are added as millionths */
+#define SPLIT_WHOLE (INT64CONST(100) * PERCENT_SCALE)
 
 typedef struct Statement
 {

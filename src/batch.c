@@ -46,6 +46,7 @@
 #include "ready.h"
 #include "seat.h"
 #include "settings.h"
+#include "split.h"
 #include "start.h"
 #include "stat.h"
 #include "store.h"
@@ -138,6 +139,7 @@ begin_batch(Engine *engine)
 	wf_store_batch_begin();
 	wf_lookup_batch_begin();
 	wf_direct_batch_begin();
+	wf_split_batch_begin();
 	MemoryContextSwitchTo(engine->item_context);
 }
 
@@ -146,6 +148,7 @@ commit_batch(Engine *engine)
 {
 	wf_direct_batch_end();
 	wf_lookup_batch_end();
+	wf_split_batch_end();
 	wf_store_batch_end();
 	if (engine->foreground)
 	{
@@ -180,6 +183,7 @@ rollback_batch(Engine *engine)
 	engine->committing = false;
 	wf_direct_batch_forget();
 	wf_lookup_batch_forget();
+	wf_split_batch_forget();
 	wf_store_batch_forget();
 	wf_config_forget();
 	wf_cause_set(0, NULL);

@@ -29,6 +29,7 @@ typedef struct Check
 	Variable   *vars;
 	List	   *rules;			/* of CheckedRule */
 	List	  **watched;		/* per argument: columns (char *) that conditions depend on */
+	List	   *splits;			/* of Statement *: the first SPLIT of each variable */
 	List	   *noted;			/* OIDs of written tables the user was told about */
 	const char *unsupported;	/* first construct that is not supported yet, or NULL */
 	int			unsupported_location;

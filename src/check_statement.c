@@ -422,6 +422,59 @@ check_arm(const Check *ck, const Word *arm, Oid type)
 			 wf_errposition(ck->body, arm->location)));
 }
 
+/* Do both give every arm the same share? */
+static bool
+same_arms(const List *arms, const List *others)
+{
+	ListCell   *lc;
+	ListCell   *lo;
+
+	if (list_length(arms) != list_length(others))
+		return false;
+	foreach(lc, arms)
+	{
+		const Arm  *arm = lfirst(lc);
+		bool		found = false;
+
+		foreach(lo, others)
+		{
+			const Arm  *other = lfirst(lo);
+
+			found |= strcmp(arm->name.name, other->name.name) == 0 && arm->share == other->share &&
+				(arm->percent == NULL) == (other->percent == NULL);
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Who was split before keeps his arm, whichever statement did it. */
+static void
+check_same_split(Check *ck, const Statement *stmt)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	foreach(lc, ck->splits)
+	{
+		const Statement *first = lfirst(lc);
+
+		if (strcmp(first->name.name, stmt->name.name) != 0)
+			continue;
+		if (!same_arms(first->arms, stmt->arms))
+			ereport(ERROR,
+					(errcode(ERRCODE_SYNTAX_ERROR),
+					 errmsg("SPLIT of \"%s\" is not the same as at line %d", stmt->name.name, first->line),
+					 errhint("Two SPLIT statements of one variable are one split: write the same arms in both, or take another variable."),
+					 wf_errposition(ck->body, stmt->name.location)));
+		return;
+	}
+	old = MemoryContextSwitchTo(ck->keep);
+	ck->splits = lappend(ck->splits, unconstify(Statement *, stmt));
+	MemoryContextSwitchTo(old);
+}
+
 static void
 check_split(Check *ck, const Statement *stmt)
 {
@@ -440,7 +493,7 @@ check_split(Check *ck, const Statement *stmt)
 		foreach(lc, stmt->arms)
 			check_arm(ck, &((Arm *) lfirst(lc))->name, type);
 	}
-	wf_check_unsupported(ck, stmt->location, "SPLIT");
+	check_same_split(ck, stmt);
 }
 
 static void

@@ -2,7 +2,8 @@
  * interp.c -- runs a program from a statement to its next wait.
  *
  * Called by enroll.c with an enrollment in memory; nothing is written to an
- * engine table here: the outcome says what the caller has to persist.  Runs as
+ * engine table here but the arm of a SPLIT (split.c): the outcome says what the
+ * caller has to persist.  Runs as
  * the workflow's owner with the workflow's path in force, inside the batch's
  * transaction, SPI not connected.
  *
@@ -31,6 +32,7 @@
 #include "interp.h"
 #include "jump.h"
 #include "settings.h"
+#include "split.h"
 #include "stat.h"
 #include "stored.h"
 #include "wait.h"
@@ -292,6 +294,17 @@ exec_assign(Run *run, const Instruction *ins)
 	Datum		value = wf_expr_eval(ins->expr, run->frame, &isnull);
 
 	wf_frame_set(run->frame, PARAM_VAR(run->program->sig, ins->vars[0]), variable->type, value, isnull);
+}
+
+/* SPLIT: the arm's name into the variable; FOUND stays. */
+static void
+exec_split(Run *run, const Instruction *ins)
+{
+	const Variable *variable = &run->program->vars[ins->vars[0]];
+	char	   *arm = wf_split_assign(run->program, ins->stmt, run->e, run->now);
+
+	wf_frame_set(run->frame, PARAM_VAR(run->program->sig, ins->vars[0]), variable->type,
+				 wf_stored_in(arm, variable->type, variable->typmod), false);
 }
 
 /* start + interval in the item's zone. */
@@ -582,6 +595,9 @@ step(Run *run, int pc, Outcome *result)
 				return pc;
 			*result = outcome(OUTCOME_HELD, "goto_limit");
 			return -1;
+		case OP_SPLIT:
+			exec_split(run, ins);
+			return pc + 1;
 		case OP_WAIT_FOR:
 		case OP_WAIT_UNTIL:
 			if (ins->op == OP_WAIT_FOR ? begin_wait_for(run, ins) : begin_wait_until(run, ins))

@@ -15,7 +15,6 @@
 
 #define ARMS_MAX 100
 #define AT_MOST_MAX 10000
-#define PERCENT_SCALE 1000000			/* percentages are added as millionths */
 
 /*--------------------------------------------------------------------------
  * SQL
@@ -308,7 +307,7 @@ parse_percent(const char *text)
 		if (unit == 0)
 			return -1;
 		value = fraction ? value + (*text - '0') * unit : value * 10 + (int64) (*text - '0') * PERCENT_SCALE;
-		if (value > (int64) 100 * PERCENT_SCALE)
+		if (value > SPLIT_WHOLE)
 			return -1;
 	}
 	return value;
@@ -346,6 +345,7 @@ parse_arm(Parser *p, int64 *sum)
 		syntax_error(p, number.start,
 					 errmsg("percentage of an arm must be a number from 0 to 100"),
 					 errdetail("It can have six decimals."));
+	arm->share = percent;
 	*sum += percent;
 	if (wf_parser_peek(p, 0).code != '%')
 		wf_parser_unexpected(p, "\"%\"");
@@ -392,7 +392,7 @@ parse_split(Parser *p, Statement *stmt)
 		check_arm(p, stmt->arms, arm);
 		stmt->arms = lappend(stmt->arms, arm);
 	} while (wf_parser_peek(p, 0).code == ',' && wf_parser_next(p).code == ',');
-	if (((Arm *) linitial(stmt->arms))->percent != NULL && sum != (int64) 100 * PERCENT_SCALE)
+	if (((Arm *) linitial(stmt->arms))->percent != NULL && sum != SPLIT_WHOLE)
 		syntax_error(p, ((Arm *) linitial(stmt->arms))->name.location,
 					 errmsg("arms add up to %s %%", percent_text(sum)),
 					 errhint("They must add up to 100 %%; without percentages the split is even."));

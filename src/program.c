@@ -207,6 +207,16 @@ build_assign(Builder *b, Statement *stmt)
 }
 
 static void
+build_split(Builder *b, Statement *stmt)
+{
+	Instruction *ins = emit(b, OP_SPLIT, stmt);
+
+	ins->nvars = 1;
+	ins->vars = palloc(sizeof(int));
+	ins->vars[0] = variable_index(b->program, stmt->name.name);
+}
+
+static void
 build_statement(Builder *b, Statement *stmt)
 {
 	Program    *program = b->program;
@@ -240,12 +250,14 @@ build_statement(Builder *b, Statement *stmt)
 			ins->per = make_expression(program, scope, stmt->per, EXPR_INTERVAL, "PER");
 			b->gotos = lappend_int(b->gotos, program->ncode - 1);
 			break;
+		case STMT_SPLIT:
+			build_split(b, stmt);
+			break;
 		case STMT_EXIT:
 			emit(b, OP_EXIT, stmt);
 			break;
 		case STMT_WAIT_CHANGE:
 		case STMT_GOAL:
-		case STMT_SPLIT:
 		case STMT_SEND:
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -19,6 +19,7 @@ typedef enum
 	OP_JUMP,							/* end of a branch */
 	OP_JUMP_UNLESS,						/* condition of IF, ELSIF */
 	OP_GOTO,
+	OP_SPLIT,
 	OP_EXIT,
 	OP_END
 } OpCode;

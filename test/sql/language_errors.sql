@@ -798,6 +798,17 @@ CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL ONCE; DECLARE s text; BEGIN
   SPLIT s INTO a, a;
 END $$;
+CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL ONCE; DECLARE s text; BEGIN
+  SPLIT s INTO a 30%, b 70%;
+  SPLIT s INTO b 70%, a 30%;
+  SPLIT s INTO a 70%, b 30%;
+END $$;
+CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL ONCE; DECLARE s text; BEGIN
+  SPLIT s INTO a, b;
+  SPLIT s INTO a, b, z;
+END $$;
 -- GOAL
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL ONCE; BEGIN
@@ -878,10 +889,6 @@ END $$;
 CREATE OR REPLACE FUNCTION w(n int) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT ON automation.goal_reached FOR SELECT 1;
 BEGIN END $$;
-CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
-  ENROLL ONCE; DECLARE s deal_status; BEGIN
-  SPLIT s INTO won 30%, lost 70%;
-END $$;
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL ONCE; BEGIN
   GOAL bought WHEN c.score > 3;
