@@ -33,7 +33,7 @@ sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/goal.sql sql/split.sql
 $(OBJS): $(wildcard src/*.h)
 
 # What people type.  Each installs what is missing and starts servers of its own.
-.PHONY: demo test test-all test-sanitize bench
+.PHONY: demo test test-all test-sanitize test-models bench
 demo:
 	@demo/run
 test:
@@ -42,5 +42,7 @@ test-all:
 	@test/run-all
 test-sanitize:
 	@test/sanitize
+test-models:
+	@test/models/run
 bench:
 	@bench/run
