@@ -37,6 +37,14 @@ GRANT EXECUTE ON FUNCTION automation.now() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.entered_at() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.statement_at(text, int) TO PUBLIC;
 
+-- count on clocks and calendars
+GRANT EXECUTE ON FUNCTION automation.next_time(text, time, text, timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.next_time(time) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.next_time_after(time, timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.next_anniversary(date) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.next_anniversary(date, time, text, timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.next_anniversary_after(date, timestamptz) TO PUBLIC;
+
 -- From here on DDL is watched.  ALWAYS: also where session_replication_role
 -- says replica.  CREATE TRIGGER is in the list because pg_restore ends with the
 -- tables' triggers.

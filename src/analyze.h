@@ -97,6 +97,7 @@ typedef struct Dependencies
 	bool		now;					/* uses PARAM_NOW */
 	bool		entered;
 	bool		finished;				/* calls automation.finished() */
+	bool		calendar;				/* asks for opening hours, holidays */
 	bool		volatile_function;		/* a function that is neither immutable nor core-stable nor the above */
 	char	   *volatile_name;
 	int			volatile_location;		/* these count from the fragment's start, too; -1: unknown */

@@ -9,13 +9,18 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/analyze.h"
+#include "parser/parse_func.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "analyze_internal.h"
 #include "compat.h"
@@ -23,13 +28,20 @@
 
 static post_parse_analyze_hook_type previous_hook = NULL;
 
-/* Is it the function of this name in schema automation? */
+/* Is the function in schema automation? */
+bool
+wf_is_own(Oid function)
+{
+	return function >= FirstNormalObjectId && get_func_namespace(function) == wf_store_namespace();
+}
+
+/* Is it the function of this name there? */
 bool
 wf_is_own_function(Oid function, const char *name)
 {
 	char	   *actual;
 
-	if (function < FirstNormalObjectId || get_func_namespace(function) != wf_store_namespace())
+	if (!wf_is_own(function))
 		return false;
 	actual = get_func_name(function);
 	return actual != NULL && strcmp(actual, name) == 0;
@@ -112,6 +124,62 @@ time_function(const FuncExpr *node)
 	return 0;
 }
 
+/*
+ * Functions of ours that ask for the time by an argument: one that is not given
+ * is automation.now(), which becomes the parameter like any other call of it.
+ */
+static FuncExpr *
+with_default_arguments(const FuncExpr *node)
+{
+	FuncExpr   *result = (FuncExpr *) node;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(node->funcid));
+	Form_pg_proc proc;
+
+	if (!HeapTupleIsValid(tuple))
+		return result;
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (proc->pronargdefaults > 0 && proc->pronargs > list_length(node->args))
+	{
+		result = makeNode(FuncExpr);
+		*result = *node;
+		result->args = expand_function_arguments(node->args, false, node->funcresulttype, tuple);
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* Those that have one argument only are called by the name of their twin. */
+static FuncExpr *
+with_time_argument(const FuncExpr *node)
+{
+	static const char *const twins[][2] = {
+		{"next_time", "next_time_after"},
+		{"next_anniversary", "next_anniversary_after"}
+	};
+	Oid			types[2] = {InvalidOid, TIMESTAMPTZOID};
+	FuncExpr   *result;
+	Node	   *argument;
+
+	if (list_length(node->args) != 1)
+		return with_default_arguments(node);
+	for (int i = 0; i < lengthof(twins); i++)
+	{
+		if (!wf_is_own_function(node->funcid, twins[i][0]))
+			continue;
+		argument = linitial(node->args);
+		if (IsA(argument, NamedArgExpr))
+			argument = (Node *) ((NamedArgExpr *) argument)->arg;
+		types[0] = exprType(argument);
+		result = makeNode(FuncExpr);
+		*result = *node;
+		result->funcid = LookupFuncName(list_make2(makeString("automation"), makeString(unconstify(char *, twins[i][1]))),
+										2, types, false);
+		result->args = list_make2(argument, time_param(PARAM_NOW, node->location));
+		return result;
+	}
+	return with_default_arguments(node);
+}
+
 static Node *
 rewrite_mutator(Node *node, void *context)
 {
@@ -132,6 +200,8 @@ rewrite_mutator(Node *node, void *context)
 
 		if (paramid != 0)
 			return time_param(paramid, ((FuncExpr *) node)->location);
+		if (wf_is_own(((FuncExpr *) node)->funcid))
+			node = (Node *) with_time_argument((FuncExpr *) node);
 	}
 	return expression_tree_mutator(node, rewrite_mutator, context);
 }

@@ -93,18 +93,47 @@ note_volatile(Walk *walk, const char *name)
 	walk->deps->volatile_location = exprLocation(walk->node);
 }
 
+/*
+ * Functions of ours whose value follows from their arguments, the zone, and, in the
+ * second half, the calendars: if they ask for the time, it is an argument.
+ */
+static bool
+is_time_function(Oid function, bool *reads_calendar)
+{
+	static const char *const names[] = {
+		"next_time", "next_time_after", "next_anniversary", "next_anniversary_after",
+		"next_opening", "is_open", "add_business_time", "business_time_between"
+	};
+
+	if (!wf_is_own(function))
+		return false;
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		*reads_calendar = i >= 4;
+		if (wf_is_own_function(function, names[i]))
+			return true;
+	}
+	return false;
+}
+
 /* check_function_callback: judges one function; false = go on. */
 static bool
 note_function(Oid function, void *context)
 {
 	Walk	   *walk = context;
 	char		volatility;
+	bool		reads_calendar;
 
 	if (function == F_AGE_TIMESTAMP || function == F_AGE_TIMESTAMPTZ || function == F_STATEMENT_TIMESTAMP)
 		walk->deps->now = true;
 	if (wf_is_own_function(function, "finished"))
 	{
 		walk->deps->finished = true;
+		return false;
+	}
+	if (is_time_function(function, &reads_calendar))
+	{
+		walk->deps->calendar |= reads_calendar;
 		return false;
 	}
 	volatility = func_volatile(function);

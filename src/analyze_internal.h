@@ -28,7 +28,8 @@ extern bool wf_names_present(const ParseState *pstate);
 /* Replaces now() and kin by parameters, in place (analyze_clock.c). */
 extern void wf_clock_rewrite(Query *query);
 
-/* Is it the function of this name in schema automation? */
+/* Is the function in schema automation; is it the one of this name there? */
+extern bool wf_is_own(Oid function);
 extern bool wf_is_own_function(Oid function, const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 #include "compat.h"
 
 #include "check_internal.h"
+#include "hours.h"
 
 typedef struct CronField
 {
@@ -146,66 +147,16 @@ wf_check_schedule(const Check *ck, const char *text, int location)
 		refuse_schedule(ck, text, location, "Too much: \"%s\".", p);
 }
 
-/* HH:MM in minutes, 24:00 included; or -1. */
-static int
-clock_time(const char **p)
-{
-	int			hour = read_number(p);
-	int			minute;
-
-	if (hour < 0 || **p != ':')
-		return -1;
-	(*p)++;
-	minute = read_number(p);
-	if (minute < 0 || minute > 59 || hour * 60 + minute > 24 * 60)
-		return -1;
-	return hour * 60 + minute;
-}
-
-/* Mon-Fri 09:00-17:00; a window may cross midnight. */
-static bool
-window_part(const char **p)
-{
-	int			opens;
-	int			closes;
-
-	*p = skip_space(*p);
-	if (read_word(p, days) < 0)
-		return false;
-	if (**p == '-')
-	{
-		(*p)++;
-		if (read_word(p, days) < 0)
-			return false;
-	}
-	if (!isspace((unsigned char) **p))
-		return false;
-	*p = skip_space(*p);
-	opens = clock_time(p);
-	if (opens < 0 || **p != '-')
-		return false;
-	(*p)++;
-	closes = clock_time(p);
-	*p = skip_space(*p);
-	return closes >= 0 && opens != closes;
-}
-
 /* ERROR unless text lists windows of the week. */
 void
 wf_check_window(const Check *ck, const char *text, int location)
 {
-	const char *p = text;
+	Hours		hours;
 
-	for (;;)
-	{
-		if (!window_part(&p) || (*p != ',' && *p != '\0'))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("invalid window: \"%s\"", text),
-					 errhint("Write days and times, as in 'Mon-Fri 09:00-17:00, Sat 10:00-12:00'."),
-					 wf_errposition(ck->body, location)));
-		if (*p == '\0')
-			return;
-		p++;
-	}
+	if (!wf_hours_read(text, false, &hours))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid window: \"%s\"", text),
+				 errhint("Write days and times, as in 'Mon-Fri 09:00-17:00, Sat 10:00-12:00'."),
+				 wf_errposition(ck->body, location)));
 }

@@ -12,7 +12,6 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "common/int.h"
-#include "pgtime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/timestamp.h"
@@ -21,6 +20,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "store.h"
+#include "zone.h"
 
 #define SHIFT_COLUMN 1
 
@@ -186,36 +186,11 @@ wf_clock_advance(int64 delta)
 
 /* --- local time --- */
 
-/* The transition from which the local time is left out or comes twice. */
-static bool
-find_transition(TimestampTz near_by, pg_time_t *at, long *before, long *after)
-{
-	pg_time_t	start = timestamptz_to_time_t(near_by) - 2 * SECS_PER_DAY;
-	int			before_isdst;
-	int			after_isdst;
-
-	return pg_next_dst_boundary(&start, before, &before_isdst, at, after, &after_isdst, session_timezone) == 1 &&
-		*at <= start + 4 * SECS_PER_DAY;
-}
-
 /* See clock.h. */
 TimestampTz
 wf_clock_of_local(Timestamp local)
 {
-	TimestampTz moment = DatumGetTimestampTz(DirectFunctionCall1(timestamp_timestamptz, TimestampGetDatum(local)));
-	pg_time_t	at;
-	long		before;
-	long		after;
-	Timestamp	from;
-	Timestamp	to;
-
-	if (TIMESTAMP_NOT_FINITE(moment) || !find_transition(moment, &at, &before, &after))
-		return moment;
-	from = time_t_to_timestamptz(at + Min(before, after));
-	to = time_t_to_timestamptz(at + Max(before, after));
-	if (local < from || local >= to)
-		return moment;
-	return after > before ? time_t_to_timestamptz(at) : local - before * USECS_PER_SEC;
+	return wf_zone_moment(local, session_timezone);
 }
 
 /* See clock.h. */
