@@ -3,7 +3,7 @@ EXTVERSION = 0.1
 MODULE_big = automation
 
 # Rooms, in the order of their dependencies (src/README.md).
-ROOMS = settings activity zone hours clock next_time board store sequence owner stat enginesql key stored image \
+ROOMS = settings activity zone hours clock next_time cron board store sequence owner stat enginesql key stored image \
 	scanner parser parser_clause parser_statement parser_flow describe \
 	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
 	check check_clause check_change check_call check_statement check_rule check_schedule check_path \
@@ -12,7 +12,7 @@ ROOMS = settings activity zone hours clock next_time board store sequence owner 
 	split \
 	program expr subject direct jump interp ready enroll resume start rekey job job_run item \
 	capture capture_match capture_cache capture_born \
-	register unregister adopt validate reconcile ddl commands call_site sight handler \
+	schedule schedule_job register unregister adopt validate reconcile ddl commands call_site sight handler \
 	watchdog blame seat batch executor run guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 

@@ -66,10 +66,19 @@ find_postgres()
 	export PG_CONFIG PG_BIN PG_VERSION
 }
 
-# install_missing [PACKAGE ...]: with the packages that every script needs
+# The package of pg_cron for the server, whose version PG_CONFIG or PG_VERSION says.
+cron_package()
+{
+	local v=${PG_VERSION:-}
+	[ -z "${PG_CONFIG:-}" ] || v=$("$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+	echo "postgresql-$v-cron"
+}
+
+# install_missing [PACKAGE ...]: with the packages that every script needs; pg_cron
+# stands for the one of the server's version
 install_missing()
 {
-	local wanted=(gcc make "$@") missing=() p
+	local wanted=(gcc make "$@") missing=() p i
 	if ! command -v dpkg-query >/dev/null; then
 		find_postgres
 		return
@@ -81,6 +90,9 @@ install_missing()
 		fi
 		wanted+=("postgresql-$PG_VERSION" "postgresql-server-dev-$PG_VERSION")
 	fi
+	for i in "${!wanted[@]}"; do
+		[ "${wanted[i]}" != pg_cron ] || wanted[i]=$(cron_package)
+	done
 	for p in "${wanted[@]}"; do
 		package_missing "$p" && missing+=("$p")
 	done

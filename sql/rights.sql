@@ -23,6 +23,7 @@ GRANT EXECUTE ON FUNCTION automation.retry(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.retry(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.accept_versions(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.finished(bigint) TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE automation.tick(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.cancel_job(bigint) TO PUBLIC;
 
@@ -36,6 +37,8 @@ GRANT EXECUTE ON FUNCTION automation.health() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.now() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.entered_at() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.statement_at(text, int) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.schedule_next(text, timestamptz, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.schedule_previous(text, timestamptz, text) TO PUBLIC;
 
 -- count on clocks and calendars
 GRANT EXECUTE ON FUNCTION automation.next_time(text, time, text, timestamptz) TO PUBLIC;

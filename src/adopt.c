@@ -9,8 +9,8 @@
  * for: what comes later is the dump's.  ddl.c does the same for a restore that
  * switches triggers off.
  *
- * A row trigger of automation.workflow, workflow_version, rule, owner and
- * source then gives the dump its way: what stands in the way of a row is taken
+ * A row trigger of automation.workflow, workflow_version, rule, schedule, owner
+ * and source then gives the dump its way: what stands in the way of a row is taken
  * over or moved to another id.
  */
 #include "postgres.h"
@@ -45,6 +45,7 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.split SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.parked SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.job SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.schedule SET workflow = $2 WHERE workflow = $1",
 	NULL
 };
 
@@ -59,6 +60,7 @@ static const char *const owner_columns[] = {
 	"UPDATE automation.wait SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.parked SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.job SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.schedule SET owner = $2 WHERE owner = $1",
 	NULL
 };
 
@@ -123,6 +125,7 @@ clear_unused(void)
 		" WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = v.workflow)",
 		"DELETE FROM automation.job j WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = j.workflow)",
 		"DELETE FROM automation.rule r WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = r.workflow)",
+		"DELETE FROM automation.schedule s WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = s.workflow)",
 		"DELETE FROM automation.owner o WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.owner = o.id)"
 		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)",
 		"DELETE FROM automation.source s WHERE NOT EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id)"
@@ -198,6 +201,19 @@ adopt_rule(TriggerData *trigger)
 		vacate(rule_columns, "rule_seq", id);
 }
 
+/* What ticks for an id that changes is set right by arm(). */
+static void
+adopt_schedule(TriggerData *trigger)
+{
+	bool		isnull;
+	int64		id = DatumGetInt64(column(trigger, 1, &isnull));
+
+	wf_engine_sql("DELETE FROM automation.schedule WHERE workflow = $1 AND clause = $2",
+				  "ii", int_column(trigger, 2), int_column(trigger, 4));
+	wf_engine_sql("UPDATE automation.schedule SET id = greatest((SELECT max(id) FROM automation.schedule),"
+				  " pg_catalog.nextval('automation.schedule_seq')) + 1 WHERE id = $1", "l", isnull ? 0 : id);
+}
+
 /* (id, oid) of automation.owner and source.  False: the row is there already. */
 static bool
 adopt_id(TriggerData *trigger, const char *find, const char *const *columns, const char *sequence)
@@ -243,6 +259,8 @@ wf_adopt(PG_FUNCTION_ARGS)
 		adopt_version(trigger);
 	else if (strcmp(table, "rule") == 0)
 		adopt_rule(trigger);
+	else if (strcmp(table, "schedule") == 0)
+		adopt_schedule(trigger);
 	else if (strcmp(table, "owner") == 0)
 		keep = adopt_id(trigger, "SELECT id::bigint FROM automation.owner WHERE id = $1 OR role = $2::regrole",
 						owner_columns, "owner_seq");

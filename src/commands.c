@@ -34,6 +34,7 @@
 #include "key.h"
 #include "owner.h"
 #include "register.h"
+#include "schedule.h"
 #include "signature.h"
 #include "store.h"
 
@@ -171,6 +172,8 @@ wf_resume(PG_FUNCTION_ARGS)
 	wf_workflow_require_owner(row);
 	set_entry(row, "open");
 	wf_command_append(row, "release", NULL, 0, 0, NULL);
+	if (strcmp(row->entry, "paused") == 0)
+		wf_schedules_restart(row->id);
 	if (held_for(row, "paused"))
 	{
 		wf_register_release(row, "paused", false);

@@ -37,6 +37,7 @@
 #include "compat.h"
 #include "enginesql.h"
 #include "register.h"
+#include "schedule.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(wf_ddl_end);
@@ -255,6 +256,7 @@ static void
 reconcile_quietly(void *arg)
 {
 	wf_reconcile_functions();
+	wf_schedules_reconcile();
 }
 
 /* Another extension's script may have made or changed workflows, and scripts

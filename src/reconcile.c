@@ -26,6 +26,7 @@
 #include "enginesql.h"
 #include "owner.h"
 #include "register.h"
+#include "schedule.h"
 #include "store.h"
 
 #define ENGINE_ARMED	2
@@ -223,7 +224,8 @@ advance_sequences(void)
 		{"automation.rule", "automation.rule_seq"},
 		{"automation.enrollment", "automation.enrollment_seq"},
 		{"automation.parked", "automation.parked_seq"},
-		{"automation.job", "automation.job_seq"}
+		{"automation.job", "automation.job_seq"},
+		{"automation.schedule", "automation.schedule_seq"}
 	};
 
 	for (int i = 0; i < lengthof(sequences); i++)
@@ -255,6 +257,7 @@ reconcile(bool thoroughly)
 	arm_tables(thoroughly);
 	if (thoroughly)
 		advance_sequences();
+	wf_schedules_reconcile();
 }
 
 /*

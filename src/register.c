@@ -38,6 +38,7 @@
 #include "parked.h"
 #include "register.h"
 #include "rule.h"
+#include "schedule.h"
 #include "store.h"
 
 /* --- binding --- */
@@ -268,6 +269,7 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.job SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.schedule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.workflow SET owner = $2 WHERE id = $1", "ii", workflow, owner);
 }
 
@@ -319,6 +321,7 @@ wf_register_owner(WorkflowRow *row, Oid role)
 		wf_register_release(row, "owner_changed", true);
 	wf_arm_relations(wf_watched_relations(row->id, true), true);
 	move_events(row->id, old, owner);	/* no session adds more for the old one now */
+	wf_schedules_owner(row);
 	invalidate(row->routine);
 }
 
@@ -599,6 +602,7 @@ store(WorkflowRow *row, const Signature *sig, const char *path, struct CheckedWo
 	if (needs_version(row, sig, version, path, reason))
 		add_version(row, sig, path);
 	wf_validate_rules(row, checked);
+	wf_schedules_store(row, checked, reason == REGISTER_CREATED);
 	release_if_held(row);
 }
 

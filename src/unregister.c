@@ -22,6 +22,7 @@
 #include "owner.h"
 #include "register.h"
 #include "rule.h"
+#include "schedule.h"
 #include "wait.h"
 
 #define LOCK_PATIENCE	"2s"
@@ -73,6 +74,7 @@ wf_unregister(int id)
 
 	wf_order_change(id);
 	close_calls(id);
+	wf_schedules_drop(id);
 	if (wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 LIMIT 1", "i", id) > 0)
 	{
 		for (int i = 0; i < lengthof(by_enrollment); i++)
