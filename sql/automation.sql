@@ -626,6 +626,7 @@ FROM automation.enrollment e
                                     WHEN 'interval' THEN 'a time to pass'
                                     WHEN 'moment' THEN 'a moment' || CASE WHEN e.waiting ? 'moment' THEN '' ELSE ' to be known' END
                                     WHEN 'condition' THEN 'a condition'
+                                    WHEN 'begin' THEN 'its turn'
                                 END || coalesce(': ' || nullif(e.waiting ->> 'waits_for', ''), '') AS waits_for) k
 WHERE pg_catalog.pg_has_role(o.role, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE');
 
@@ -704,6 +705,7 @@ SELECT h.at,
                WHEN 'failed' THEN 'has failed'
                WHEN 'held' THEN 'is held'
                WHEN 'released' THEN 'is released'
+               WHEN 'migrated' THEN 'comes from version ' || (h.detail ->> 'from_version') || ' to version ' || h.version
                WHEN 'statement' THEN 'runs'
                ELSE pg_catalog.replace(h.event, '_', ' ')
            END || coalesce(': ' || coalesce(words.words, nullif(pg_catalog.replace(h.reason, '_', ' '), 'error')), ''),
@@ -748,6 +750,12 @@ FROM automation.history h
          ('loop_guard', 'its own work led here again'),
          ('loop_depth', 'too long a chain of workflows led here'),
          ('entry_rate', 'workflows sent it in too often today'),
+         ('orphan', 'the new version has no such statement'),
+         ('variable', 'the new version''s type can''t read the value of a variable'),
+         ('step_removed', 'its statement was taken out'),
+         ('by_hand', 'by automation.hold()'),
+         ('stays', 'on the same statement'),
+         ('moves', 'on another statement'),
          ('locked', 'somebody else holds a lock'),
          ('goto_limit', 'too many turns of a loop'),
          ('runaway', '10,000 statements without a wait'),
@@ -773,7 +781,7 @@ COMMENT ON COLUMN automation.journal.at IS 'engine time at which it was done';
 COMMENT ON COLUMN automation.journal.workflow IS 'name of the workflow';
 COMMENT ON COLUMN automation.journal.subject IS 'table and primary key of the first argument, to read';
 COMMENT ON COLUMN automation.journal.enrollment IS 'id as in automation.enrollments';
-COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, warning, statement';
+COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, migrated, warning, statement';
 COMMENT ON COLUMN automation.journal.reason IS 'reason code, made to be compared; what says it in words';
 COMMENT ON COLUMN automation.journal.statement IS 'statement it stood on or that met an error';
 COMMENT ON COLUMN automation.journal.line IS 'line of that statement in the body of its version';

@@ -22,6 +22,7 @@ GRANT EXECUTE ON FUNCTION automation.unenroll_others(anyelement) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.retry(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.retry(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.accept_versions(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.migrate(text, jsonb, boolean, int) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.finished(bigint) TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE automation.tick(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;

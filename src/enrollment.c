@@ -14,8 +14,8 @@
  *
  * jsonb "waiting": {"kind": interval | moment | condition, "deadline" and
  * "moment": microseconds since 2000-01-01 UTC, "waits_for": words, "swept":
- * true, "ties": [text], "rows": [[source, key]]}; absent members are 0, false
- * or empty.  Ties and rows say which rows of wait and argument exist.
+ * true, "ties": [text], "rows": [[source, key]], "started": microseconds,
+ * "taken_over": true, "fresh": [number]}; absent members are 0, false or empty.  Ties and rows say which rows of wait and argument exist.
  */
 #include "postgres.h"
 
@@ -79,7 +79,8 @@ static const char *const waiting_names[] =
 	[WAITING_NONE] = "none",
 	[WAITING_INTERVAL] = "interval",
 	[WAITING_MOMENT] = "moment",
-	[WAITING_CONDITION] = "condition"
+	[WAITING_CONDITION] = "condition",
+	[WAITING_BEGIN] = "begin"
 };
 
 /* Name of a state, as stored. */
@@ -303,6 +304,30 @@ push_rows(JsonbParseState **state, List *rows)
 	pushJsonbValue(state, WJB_END_ARRAY, NULL);
 }
 
+/* What another version needs to know: "started", "taken_over" and "fresh". */
+static void
+push_crossing(JsonbParseState **state, const Enrollment *e)
+{
+	JsonbValue	yes = {.type = jbvBool, .val.boolean = true};
+	ListCell   *lc;
+
+	if (e->waiting != WAITING_NONE && e->started != 0)
+		push_member(state, "started", int_value(e->started));
+	if (e->waiting != WAITING_NONE && e->taken_over)
+		push_member(state, "taken_over", yes);
+	if (e->fresh == NIL)
+		return;
+	push_key(state, "fresh");
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	foreach(lc, e->fresh)
+	{
+		JsonbValue	number = int_value(lfirst_int(lc));
+
+		pushJsonbValue(state, WJB_ELEM, &number);
+	}
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
 /* waiting; NULL if there is nothing to say. */
 static Jsonb *
 waiting_to_jsonb(const Enrollment *e)
@@ -311,7 +336,7 @@ waiting_to_jsonb(const Enrollment *e)
 	JsonbValue	swept = {.type = jbvBool, .val.boolean = true};
 
 	if (e->waiting == WAITING_NONE && e->deadline == 0 && e->moment == 0 && !e->swept &&
-		e->ties == NIL && e->waits_for == NULL && e->row_args == NIL)
+		e->ties == NIL && e->waits_for == NULL && e->row_args == NIL && e->fresh == NIL)
 		return NULL;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	if (e->waiting != WAITING_NONE)
@@ -332,6 +357,7 @@ waiting_to_jsonb(const Enrollment *e)
 		push_ties(&state, e->ties);
 	if (e->row_args != NIL)
 		push_rows(&state, e->row_args);
+	push_crossing(&state, e);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -376,6 +402,22 @@ rows_of_value(const JsonbValue *array)
 	return rows;
 }
 
+/* Reads what push_crossing() wrote. */
+static void
+crossing_of_jsonb(Enrollment *e, Jsonb *waiting)
+{
+	JsonbValue *taken_over = member(waiting, "taken_over");
+	JsonbValue *fresh = member(waiting, "fresh");
+	int			n = array_size(fresh);
+
+	e->started = int_of_value(member(waiting, "started"));
+	e->taken_over = taken_over && taken_over->type == jbvBool && taken_over->val.boolean;
+	e->fresh = NIL;
+	for (int i = 0; i < n; i++)
+		e->fresh = lappend_int(e->fresh,
+							   (int) int_of_value(getIthJsonbValueFromContainer(fresh->val.binary.data, i)));
+}
+
 /* Reads waiting into the enrollment. */
 static void
 waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
@@ -392,6 +434,7 @@ waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
 	e->swept = swept && swept->type == jbvBool && swept->val.boolean;
 	e->ties = ties_of_value(member(waiting, "ties"));
 	e->row_args = rows_of_value(member(waiting, "rows"));
+	crossing_of_jsonb(e, waiting);
 }
 
 /* A column's value, or 0 and "" for a null one. */
@@ -594,6 +637,35 @@ wf_enrollments_of_row(int source, const char *key)
 	ids = ids_of_row(NIL, "enrollment", "enrollment_subject", COL_SOURCE, COL_KEY, COL_ID, source, lookup);
 	return ids_of_row(ids, "argument", "argument_row", ARGUMENT_SOURCE, ARGUMENT_KEY, ARGUMENT_ENROLLMENT,
 					  source, lookup);
+}
+
+/* Ids of a workflow above one, in pieces; see enrollment.h. */
+bool
+wf_enrollments_above(int64 *after, int workflow, int limit, List **ids)
+{
+	Relation	rel = wf_store_open("enrollment", AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple = NULL;
+	bool		isnull;
+
+	*ids = NIL;
+	ScanKeyInit(&key, COL_ID, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(*after));
+	scan = wf_store_scan(rel, "enrollment_pkey", wf_store_snapshot(), 1, &key);
+	while (limit-- > 0 && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		*after = DatumGetInt64(heap_getattr(tuple, COL_ID, RelationGetDescr(rel), &isnull));
+		if (DatumGetInt32(heap_getattr(tuple, COL_WORKFLOW, RelationGetDescr(rel), &isnull)) == workflow)
+		{
+			int64	   *id = palloc(sizeof(int64));
+
+			*id = *after;
+			*ids = lappend(*ids, id);
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return HeapTupleIsValid(tuple);
 }
 
 /* What hangs on an enrollment as it is in memory. */

@@ -16,7 +16,8 @@ typedef enum
 	WAITING_NONE,
 	WAITING_INTERVAL,					/* WAIT FOR: until deadline */
 	WAITING_MOMENT,						/* WAIT UNTIL moment: wake_at moves with its columns; NULL moment: unknown yet */
-	WAITING_CONDITION					/* WAIT UNTIL condition */
+	WAITING_CONDITION,					/* WAIT UNTIL condition */
+	WAITING_BEGIN						/* for its turn: the statement it stands on has not been run */
 } WaitingKind;
 
 typedef enum
@@ -51,6 +52,9 @@ typedef struct Enrollment
 	TimestampTz deadline;				/* TIMEOUT or WAIT FOR's end; 0 = none */
 	TimestampTz moment;					/* WAITING_MOMENT: 0 = unknown */
 	TimestampTz began;					/* of a WAIT FOR whose end may still move; 0 = none */
+	TimestampTz started;				/* the wait, if that is not "since"; 0 = since */
+	bool		taken_over;				/* from another version: its times and condition are to be asked for anew */
+	List	   *fresh;					/* of int: variables that a new version added, not yet initialised */
 	TimestampTz pending;				/* of a change that came in time but could not be looked at; 0 = none */
 	bool		swept;					/* has now() in it */
 	List	   *ties;					/* of int64 *: wait rows */
@@ -68,6 +72,9 @@ typedef struct Enrollment
 	List	   *row_args;				/* of RowArgument *: for automation.argument */
 } Enrollment;
 
+/* Reason of who is held by automation.hold(). */
+#define HELD_BY_HAND "by_hand"
+
 typedef struct RowArgument
 {
 	int			source;
@@ -81,6 +88,10 @@ extern int64 wf_enrollment_new_id(void);
 extern Enrollment *wf_enrollment_load(int64 id);
 /* Ids (int64 *) of enrollments that hold this row as any argument. */
 extern List *wf_enrollments_of_row(int source, const char *key);
+/* Ids (int64 *) of a workflow's enrollments above *after, in their order, of
+ * "limit" rows of whatever workflow; *after: the last of these.  False: there
+ * are no more rows. */
+extern bool wf_enrollments_above(int64 *after, int workflow, int limit, List **ids);
 /* Inserts or updates; argument, timer and wait rows follow; epoch + 1. */
 extern void wf_enrollment_save(Enrollment *e);
 /* Deletes it with all that hangs on it; tells callers that wait for it. */

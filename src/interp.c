@@ -169,6 +169,27 @@ init_variables(Run *run)
 	}
 }
 
+/* Variables that a new version has added, since it came to that. */
+static void
+init_fresh(Run *run)
+{
+	Program    *program = run->program;
+	ListCell   *lc;
+
+	foreach(lc, run->e->fresh)
+	{
+		int			i = lfirst_int(lc);
+		bool		isnull;
+		Datum		value;
+
+		if (i < 0 || i >= program->nvars || program->inits[i] == NULL)
+			continue;
+		value = wf_expr_eval(program->inits[i], run->frame, &isnull);
+		wf_frame_set(run->frame, PARAM_VAR(program->sig, i), program->vars[i].type, value, isnull);
+	}
+	run->e->fresh = NIL;
+}
+
 static void
 set_found(Run *run, bool found)
 {
@@ -345,6 +366,8 @@ clear_wait(Enrollment *e)
 	e->deadline = 0;
 	e->moment = 0;
 	e->began = 0;
+	e->started = 0;
+	e->taken_over = false;
 	e->pending = 0;
 	e->swept = false;
 	e->ties = NIL;
@@ -436,7 +459,7 @@ begin_wait_for(Run *run, const Instruction *ins)
 
 /* TIMEOUT, if there is one. */
 static void
-set_deadline(Run *run, const Instruction *ins)
+set_deadline_from(Run *run, const Instruction *ins, TimestampTz start)
 {
 	bool		isnull;
 	Datum		interval;
@@ -445,7 +468,13 @@ set_deadline(Run *run, const Instruction *ins)
 		return;
 	interval = wf_expr_eval(ins->timeout, run->frame, &isnull);
 	if (!isnull)
-		run->e->deadline = after_interval(run->now, interval);
+		run->e->deadline = after_interval(start, interval);
+}
+
+static void
+set_deadline(Run *run, const Instruction *ins)
+{
+	set_deadline_from(run, ins, run->now);
 }
 
 /* Asks a condition and notes which calls it waits for. */
@@ -683,6 +712,7 @@ wf_run_from(Run *run, int pc)
 	error_context_stack = &callback;
 	if (run->e->vars == NULL)
 		init_variables(run);
+	init_fresh(run);
 	result = run_loop(run, pc);
 	error_context_stack = callback.previous;
 	wf_run_store_values(run);
@@ -784,6 +814,72 @@ wake_interval(Run *run, const Instruction *ins)
 	return e->deadline == before ? WAKE_STAYS : WAKE_MOVED;
 }
 
+/* WAIT FOR interval of another version: what was waited already counts. */
+static WakeResult
+take_over_wait_for(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+	bool		isnull;
+	Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
+
+	e->began = isnull || end_depends_on_zone(run, ins, DatumGetIntervalP(interval)) ? e->started : 0;
+	e->waiting = isnull ? WAITING_MOMENT : WAITING_INTERVAL;
+	e->deadline = isnull ? 0 : after_interval(e->started, interval);
+	e->wake_at = e->deadline;
+	if (isnull || e->deadline > run->now)
+		return WAKE_MOVED;
+	set_found(run, true);
+	return WAKE_RESUMES;
+}
+
+/* WAIT UNTIL of another version: asked for anew, the limit counts from its beginning. */
+static WakeResult
+take_over_wait_until(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+	bool		holds;
+
+	e->began = 0;
+	if (ins->expr->until == UNTIL_CONDITION)
+	{
+		e->waiting = WAITING_CONDITION;
+		e->swept = ins->expr->deps->now;
+		holds = ask_condition(run, ins->expr);
+	}
+	else
+	{
+		e->waiting = WAITING_MOMENT;
+		if (ins->expr->deps->now)
+			e->began = e->started;
+		e->moment = moment_since(run, ins->expr, e->began);
+		holds = e->moment != 0 && e->moment <= run->now;
+	}
+	set_deadline_from(run, ins, e->started);
+	e->wake_at = wake_time(e);
+	if (!holds && (e->deadline == 0 || e->deadline > run->now))
+		return WAKE_MOVED;
+	set_found(run, holds);
+	return WAKE_RESUMES;
+}
+
+/* The first look at a wait that began in another version. */
+static WakeResult
+take_over(Run *run, const Instruction *ins)
+{
+	Enrollment *e = run->e;
+
+	init_fresh(run);
+	wf_run_store_values(run);
+	wf_expr_prepare(ins->expr);
+	e->taken_over = false;
+	e->waits_for = words_of(run, ins->expr->deps);
+	e->moment = 0;
+	e->deadline = 0;
+	e->swept = false;
+	e->ties = NIL;
+	return ins->op == OP_WAIT_FOR ? take_over_wait_for(run, ins) : take_over_wait_until(run, ins);
+}
+
 /* Decides what a change, a timer or a sweep means for a waiting enrollment. */
 WakeResult
 wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
@@ -810,6 +906,8 @@ wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
 		*reason = "exit_when";
 		result = WAKE_ENDS;
 	}
+	else if (e->taken_over)
+		result = take_over(run, ins);
 	else if (e->waiting == WAITING_INTERVAL)
 		result = wake_interval(run, ins);
 	else if (e->waiting == WAITING_MOMENT)

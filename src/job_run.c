@@ -16,6 +16,8 @@
 #include "commands.h"
 #include "compat.h"
 #include "job.h"
+#include "migrate.h"
+#include "order.h"
 #include "owner.h"
 #include "ready.h"
 #include "settings.h"
@@ -30,10 +32,12 @@ typedef struct JobKind
 	bool		current;				/* for whatever version is current, not for its own */
 	bool		enters;					/* waits while nobody may enter */
 	bool		apart;					/* understands options->failure */
+	bool		held;					/* goes on while the workflow is held; has no program */
 } JobKind;
 
 static const JobKind kinds[] = {
-	{0, NULL, false, false, false}
+	{JOB_MIGRATE, wf_migrate_piece, false, false, false, true},
+	{0, NULL, false, false, false, false}
 };
 
 static const JobKind *
@@ -83,6 +87,11 @@ make_ready(Job *job, const ItemOptions *options)
 		wf_job_finish(job, "cancelled", options->now);
 		return false;
 	}
+	if (kind->held)
+	{
+		wf_order_use(job->workflow);
+		return true;
+	}
 	job->program = wf_ready(job->workflow, kind->current ? row->version : job->version, &row, &reason);
 	job->paused = strcmp(row->entry, "paused") == 0;
 	if (job->program != NULL && !(job->paused && kind->enters))
@@ -115,9 +124,10 @@ do_piece(Job *job, const ItemOptions *options)
 		job->started_at = options->now;
 	job->limit = job->rate > 0 ? Min(job->rate, PIECE_ROWS) : PIECE_ROWS;
 	job->until = GetCurrentTimestamp() + (int64) wf_batch_time * 1000;
-	level = wf_config_enter(job->program->path, job->program->sig->config);
+	level = job->program ? wf_config_enter(job->program->path, job->program->sig->config) : 0;
 	over = wf_job_piece(job, options);
-	wf_config_leave(level);
+	if (job->program)
+		wf_config_leave(level);
 	job->attempt = 0;
 	if (options->failure == NULL)
 		job->error = NULL;

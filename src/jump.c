@@ -1,8 +1,8 @@
 /*
  * jump.c -- counters of GO TO, kept with the enrollment.
  *
- * Called by interp.c at each backward jump, and by resume.c when a person
- * lets go what ran into the limit.  The counters are a jsonb object:
+ * Called by interp.c at each backward jump, by resume.c when a person lets go
+ * what ran into the limit, and by crossing.c. The counters are a jsonb object:
  * ordinal of the GO TO -> [number of jumps, microseconds of the first one].
  */
 #include "postgres.h"
@@ -149,4 +149,24 @@ wf_jump_forget(Jsonb **jumps, int ordinal)
 			counters[i].n = 0;
 	if (n > 0)
 		*jumps = write_counters(counters, n);
+}
+
+/* Other ordinals in another version; see jump.h. */
+void
+wf_jump_renumber(Jsonb **jumps, int n, const int *target)
+{
+	int			counted;
+	Counter    *counters = read_counters(*jumps, &counted);
+	int			kept = 0;
+
+	for (int i = 0; i < counted; i++)
+	{
+		int			ordinal = counters[i].ordinal;
+
+		if (ordinal < 1 || ordinal > n || target[ordinal] == 0)
+			continue;
+		counters[kept] = counters[i];
+		counters[kept++].ordinal = target[ordinal];
+	}
+	*jumps = kept > 0 ? write_counters(counters, kept) : NULL;
 }

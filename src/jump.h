@@ -18,4 +18,8 @@ extern bool wf_jump_count(Jsonb **jumps, int ordinal, TimestampTz now, int most,
 /* Forgets the jumps of one statement: its next one opens a new window. */
 extern void wf_jump_forget(Jsonb **jumps, int ordinal);
 
+/* Counters follow their statements to another version: target[] by ordinal, up
+ * to n, 0 = gone. */
+extern void wf_jump_renumber(Jsonb **jumps, int n, const int *target);
+
 #endif

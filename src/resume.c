@@ -10,6 +10,7 @@
  *   waiting                      on the WAIT "statement"
  *   retrying, held, failed
  *     with "waiting" kept        on that WAIT: it is looked at again
+ *   any, waiting to begin        at that statement, whatever it is
  *     statement = 0              at the very beginning
  *     a WAIT, no "waiting"       behind that WAIT, FOUND is decided
  *     anything else              at that statement
@@ -61,11 +62,20 @@ wf_end(Enrollment *e, TimestampTz now, const char *reason)
 	wf_enrollment_end(e);
 }
 
+/* It is not waiting any more, but its wait is kept: so is when that began. */
+static void
+keep_start(Enrollment *e)
+{
+	if (e->state == STATE_WAITING && e->waiting != WAITING_NONE && e->started == 0)
+		e->started = e->since;
+}
+
 /* Holds it; what it waits for is kept, its timer is not. */
 void
 wf_hold(Enrollment *e, TimestampTz now, const char *reason)
 {
 	wf_stat_count(STAT_HOLDS);
+	keep_start(e);
 	e->state = STATE_HELD;
 	e->reason = pstrdup(reason);
 	e->since = now;
@@ -121,6 +131,7 @@ wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
 	int			delays;
 
 	note_position(e, failure);
+	keep_start(e);
 	if (failure->kind == FAILURE_CRASH)
 	{
 		wf_hold(e, now, "suspected_crash");
@@ -188,6 +199,16 @@ run_on(Run *run)
 			pc++;
 	}
 	wf_persist(run, wf_run_from(run, pc));
+}
+
+/* Its turn: the statement it stands on is run. */
+static void
+begin_here(Run *run)
+{
+	Enrollment *e = run->e;
+
+	e->waiting = WAITING_NONE;
+	wf_persist(run, wf_run_from(run, run->program->pc_of[e->statement]));
 }
 
 /* Its wait is over: on behind it. */
@@ -313,6 +334,8 @@ stands_on_program(const Enrollment *e, const Program *program)
 {
 	if (e->statement < 0 || e->statement > program->tree->nstatements)
 		return false;
+	if (e->waiting == WAITING_BEGIN)
+		return e->statement > 0;
 	return e->waiting == WAITING_NONE || is_wait(&program->code[program->pc_of[e->statement]]);
 }
 
@@ -363,7 +386,9 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 	if (source == WAKE_BY_COMMAND && e->state == STATE_HELD && strcmp(e->reason, "goto_limit") == 0)
 		wf_jump_forget(&e->jumps, e->statement);	/* a person said "go on" */
 	run = create_run(program, e, options);
-	if (e->waiting != WAITING_NONE)
+	if (e->waiting == WAITING_BEGIN)
+		begin_here(run);
+	else if (e->waiting != WAITING_NONE)
 		look_again(run, source, at);
 	else
 		run_on(run);
