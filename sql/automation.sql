@@ -186,6 +186,7 @@ CREATE TABLE automation.ledger (
     caused        int NOT NULL,          -- entries by events of other workflows since caused_since
     caused_since  timestamptz,
     enrollment    bigint,                -- the last one that entered; inside as long as it has a row
+    allowed       boolean NOT NULL,      -- automation.allow_again(): the policy does not look at the entries before
     PRIMARY KEY (workflow, entry_key)
 ) WITH (fillfactor = 80);
 
@@ -430,6 +431,14 @@ CREATE FUNCTION automation.unenroll(enrollment bigint) RETURNS boolean
     LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_unenroll';
 COMMENT ON FUNCTION automation.unenroll(bigint) IS
     'Ends one enrollment; false: there is none of that id. Needs EXECUTE on its workflow (error 42501)';
+
+CREATE FUNCTION automation.allow_again(workflow text, subject anyelement) RETURNS boolean
+    LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_allow_again';
+COMMENT ON FUNCTION automation.allow_again(text, anyelement) IS
+    'Lets somebody enter once more whom ENROLL ONCE or AGAIN AFTER keeps out; false: nothing keeps him out, or he is inside. '
+    'Takes effect in the order of all other changes. subject: a row of its table or the primary key; '
+    'with ENROLL .. PER what PER gives, several values as ROW(...), or the subject for all keys it stands in. '
+    'Owner of the workflow only. Errors: 42883, 42725, 42501, 42804 it is of another type';
 
 CREATE FUNCTION automation.unenroll_others(subject anyelement) RETURNS bigint
     LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_unenroll_others';
@@ -707,6 +716,8 @@ SELECT h.at,
                WHEN 'released' THEN 'is released'
                WHEN 'migrated' THEN 'comes from version ' || (h.detail ->> 'from_version') || ' to version ' || h.version
                WHEN 'statement' THEN 'runs'
+               WHEN 'allowed_again' THEN 'may enter again'
+               WHEN 'not_allowed_again' THEN 'may not enter again'
                ELSE pg_catalog.replace(h.event, '_', ' ')
            END || coalesce(': ' || coalesce(words.words, nullif(pg_catalog.replace(h.reason, '_', ' '), 'error')), ''),
            CASE
@@ -781,7 +792,7 @@ COMMENT ON COLUMN automation.journal.at IS 'engine time at which it was done';
 COMMENT ON COLUMN automation.journal.workflow IS 'name of the workflow';
 COMMENT ON COLUMN automation.journal.subject IS 'table and primary key of the first argument, to read';
 COMMENT ON COLUMN automation.journal.enrollment IS 'id as in automation.enrollments';
-COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, migrated, warning, statement';
+COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, warning, statement';
 COMMENT ON COLUMN automation.journal.reason IS 'reason code, made to be compared; what says it in words';
 COMMENT ON COLUMN automation.journal.statement IS 'statement it stood on or that met an error';
 COMMENT ON COLUMN automation.journal.line IS 'line of that statement in the body of its version';

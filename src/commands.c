@@ -257,15 +257,15 @@ key_of_row(Datum value, Oid relation)
 
 /* The key itself was given: written as its type writes it. */
 static char *
-key_of_value(Datum value, Oid type, const Argument *subject, const WorkflowRow *row)
+key_of_value(Datum value, Oid type, const Argument *arg, const WorkflowRow *row)
 {
-	Oid			keytype = getBaseType(subject->key.type[0]);
+	Oid			keytype = getBaseType(arg->key.type[0]);
 	const char *text;
 
-	if (subject->key.natts != 1)
+	if (arg->key.natts != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the subject of %s has a primary key of %d columns", row->signature, subject->key.natts),
+				 errmsg("argument %s of %s has a primary key of %d columns", arg->name, row->signature, arg->key.natts),
 				 errhint("Pass the row.")));
 	text = wf_value_out(value, type);
 	/* the base type: a domain's checks are its owner's code, and would run as the caller */
@@ -273,25 +273,32 @@ key_of_value(Datum value, Oid type, const Argument *subject, const WorkflowRow *
 	return wf_key_make(1, &text);
 }
 
+/* Key of a row argument; see commands.h. */
+char *
+wf_command_row_key(const Argument *arg, const WorkflowRow *row, Datum value, Oid type)
+{
+	Oid			relation = table_of_type(type);
+
+	if (OidIsValid(relation) && wf_root_relation(relation) == wf_root_relation(arg->relation))
+		return key_of_row(value, relation);
+	if (OidIsValid(relation) || type == RECORDOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("argument %s of %s is %s, not %s", arg->name, row->signature,
+						format_type_be(arg->type), format_type_be(type))));
+	return key_of_value(value, type, arg, row);
+}
+
 /* The subject's key from a row of its table, or from the key. */
 static char *
 subject_key(const Signature *sig, const WorkflowRow *row, Datum value, Oid type)
 {
-	Oid			relation = table_of_type(type);
-
 	if (sig->nargs == 0 || !sig->args[0].is_row)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("workflow %s has no subject", row->signature),
 				 errhint("Name the enrollment: SELECT automation.unenroll(id).")));
-	if (OidIsValid(relation) && wf_root_relation(relation) == wf_root_relation(sig->args[0].relation))
-		return key_of_row(value, relation);
-	if (OidIsValid(relation) || type == RECORDOID)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the subject of %s is %s, not %s", row->signature,
-						format_type_be(sig->args[0].type), format_type_be(type))));
-	return key_of_value(value, type, &sig->args[0], row);
+	return wf_command_row_key(&sig->args[0], row, value, type);
 }
 
 Datum

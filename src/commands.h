@@ -6,6 +6,7 @@
 #define WF_COMMANDS_H
 
 #include "nodes/pg_list.h"
+#include "signature.h"
 
 /* Row of automation.workflow in memory. */
 typedef struct WorkflowRow
@@ -51,9 +52,13 @@ extern void wf_workflow_require_owner(const WorkflowRow *row);
 
 /* --- commands.c --- */
 
+/* Key of a row argument from a row of its table, or from the value of a key of
+ * one column; ERROR if it is neither. */
+extern char *wf_command_row_key(const Argument *arg, const WorkflowRow *row, Datum value, Oid type);
+
 /*
- * Appends a command to the log of the workflow's owner: "unenroll", "retry"
- * or "release", with the reason of the hold that ends (NULL: none).  For one
+ * Appends a command to the log of the workflow's owner: "unenroll", "retry",
+ * "allow_again" or "release", with the reason of the hold that ends (NULL: none).  For one
  * enrollment (target), or for a subject (source and its whole key).  Target 0
  * without a key: the workflow was released, look at what waits for it.
  */

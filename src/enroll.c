@@ -134,7 +134,7 @@ pause_over(const Entry *entry, Run *run, const LedgerEntry *ledger)
 	bool		isnull;
 	Datum		interval;
 
-	if (entry->program->again_after == NULL || ledger->last_at == 0)
+	if (entry->program->again_after == NULL || ledger->last_at == 0 || ledger->allowed)
 		return true;
 	interval = wf_expr_eval(entry->program->again_after, run->frame, &isnull);
 	if (isnull)
@@ -165,7 +165,7 @@ policy_refuses(const Entry *entry, Run *run, const LedgerEntry *ledger, Enrollme
 		case ENROLL_ONCE:
 			if (active)
 				return "already_active";
-			return ledger->entries > 0 ? "already_entered" : NULL;
+			return ledger->entries > 0 && !ledger->allowed ? "already_entered" : NULL;
 		case ENROLL_AGAIN:
 			if (active)
 				return "already_active";
@@ -361,6 +361,7 @@ note_entry(LedgerEntry *ledger, int64 id, TimestampTz at)
 {
 	ledger->entries++;
 	ledger->enrollment = id;
+	ledger->allowed = false;
 	if (ledger->first_at == 0)
 		ledger->first_at = at;
 	if (ledger->last_at < at)

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "again.h"
 #include "blame.h"
 #include "commands.h"
 #include "compat.h"
@@ -247,6 +248,12 @@ run_command(Engine *engine, const Event *event, const ItemOptions *options)
 	{
 		if (workflow)
 			wf_job_release(pg_strtoint32(workflow), options->now);
+		return;
+	}
+	if (strcmp(command, "allow_again") == 0)
+	{
+		if (workflow)
+			wf_again_run(event, pg_strtoint32(workflow), engine->owner, options->now);
 		return;
 	}
 	if (strcmp(command, "unenroll") != 0)

@@ -33,9 +33,9 @@
 enum
 {
 	COL_WORKFLOW = 1, COL_ENTRY_KEY, COL_ENTRIES, COL_FIRST_AT, COL_LAST_AT,
-	COL_REFUSALS, COL_REASON, COL_CAUSED, COL_CAUSED_SINCE, COL_ENROLLMENT
+	COL_REFUSALS, COL_REASON, COL_CAUSED, COL_CAUSED_SINCE, COL_ENROLLMENT, COL_ALLOWED
 };
-#define LEDGER_COLUMNS COL_ENROLLMENT
+#define LEDGER_COLUMNS COL_ALLOWED
 
 #define SETS 16384						/* 1.5 MB */
 #define PLACES 4						/* in a set */
@@ -123,6 +123,7 @@ from_row(LedgerEntry *entry, HeapTuple tuple, TupleDesc desc)
 	entry->enrollment = DatumGetInt64(heap_getattr(tuple, COL_ENROLLMENT, desc, &isnull));
 	if (isnull)
 		entry->enrollment = 0;
+	entry->allowed = DatumGetBool(heap_getattr(tuple, COL_ALLOWED, desc, &isnull));
 	entry->stored = true;
 	entry->tuple = heap_copytuple(tuple);
 	remember_place(entry, &tuple->t_self);
@@ -246,6 +247,7 @@ wf_ledger_save(LedgerEntry *entry)
 	set_time(values, nulls, COL_CAUSED_SINCE, entry->caused_since);
 	nulls[COL_ENROLLMENT - 1] = entry->enrollment == 0;
 	values[COL_ENROLLMENT - 1] = Int64GetDatum(entry->enrollment);
+	values[COL_ALLOWED - 1] = BoolGetDatum(entry->allowed);
 
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(entry));
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);

@@ -20,6 +20,7 @@ typedef struct LedgerEntry
 	int			caused;
 	TimestampTz caused_since;
 	int64		enrollment;				/* the last one that entered; 0 = none */
+	bool		allowed;				/* the policy does not look at the entries before */
 	bool		stored;
 	HeapTuple	tuple;
 } LedgerEntry;

@@ -317,20 +317,20 @@ build_code(Program *program)
 
 /* --- building the clauses --- */
 
-/* PER: a bare row argument stands for its primary key. */
-static int
-row_argument_of(const Program *program, Fragment f)
+/* PER: a bare row argument stands for its primary key; see program.h. */
+int
+wf_per_argument(const Signature *sig, const char *body, Fragment f)
 {
 	int			i;
 
-	for (i = 0; i < program->sig->nargs; i++)
+	for (i = 0; i < sig->nargs; i++)
 	{
-		const char *name = program->sig->args[i].name;
+		const char *name = sig->args[i].name;
 		int			len = strlen(name);
-		const char *text = program->body + f.start;
+		const char *text = body + f.start;
 		int			textlen = f.end - f.start;
 
-		if (!program->sig->args[i].is_row)
+		if (!sig->args[i].is_row)
 			continue;
 		if (textlen == len && pg_strncasecmp(text, name, len) == 0)
 			return i;
@@ -353,7 +353,7 @@ build_enroll(Program *program, Clause *clause)
 	foreach(lc, clause->per)
 	{
 		Fragment	f = *(Fragment *) lfirst(lc);
-		int			arg = row_argument_of(program, f);
+		int			arg = wf_per_argument(program->sig, program->body, f);
 
 		program->per_arg[program->nper] = arg;
 		if (arg < 0)

@@ -87,6 +87,9 @@ extern Program *wf_program_get(int workflow, int version);
 /* Between batches: drops what an invalidation made stale. */
 extern void wf_program_new_batch(void);
 
+/* The row argument that an expression of PER is; -1: something else. */
+extern int	wf_per_argument(const Signature *sig, const char *body, Fragment f);
+
 /* Statement text and line for messages. */
 extern int	wf_program_line(const Program *program, int ordinal);
 

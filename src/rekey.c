@@ -225,7 +225,10 @@ move_ledger(int workflow, const char *old_key, const char *new_key)
 	if (from->last_at > to->last_at)
 		to->last_at = from->last_at;
 	if (!taken)
+	{
 		to->enrollment = from->enrollment;
+		to->allowed = from->allowed;
+	}
 	wf_ledger_save(to);
 	if (!taken)
 		wf_ledger_delete(from);
