@@ -88,10 +88,13 @@ WITH fact AS MATERIALIZED (
     FROM automation.source s
          JOIN pg_catalog.pg_class c ON c.oid = s.relation
          JOIN (SELECT source, owner, pg_catalog.bool_or(operations & 1 <> 0) AS insert,
-                      pg_catalog.bool_or(clause = 0 OR operations & 2 <> 0) AS moves
+                      pg_catalog.bool_or(kind = 'W' OR operations & 2 <> 0) AS moves,
+                      pg_catalog.bool_or(kind = 'T' AND operations & 4 <> 0) AS truncate
                FROM automation.rule WHERE armed GROUP BY source, owner) r ON r.source = s.id
-         JOIN (VALUES ('automation_insert'), ('automation_update'), ('automation_delete')) n (name)
-              ON n.name <> 'automation_insert' OR r.insert OR (c.relkind = 'p' AND r.moves)
+         JOIN (VALUES ('automation_insert'), ('automation_update'), ('automation_delete'), ('automation_truncate')) n (name)
+              ON CASE n.name WHEN 'automation_insert' THEN r.insert OR (c.relkind = 'p' AND r.moves)
+                             WHEN 'automation_truncate' THEN r.truncate
+                             ELSE true END
          LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = s.relation AND t.tgname = n.name
                                               AND t.tgfoid = 'automation.capture'::pg_catalog.regproc
     WHERE t.oid IS NULL OR t.tgenabled IN ('D', 'R')

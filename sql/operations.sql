@@ -7,6 +7,7 @@ CREATE FUNCTION automation.stat_counters(
     OUT owner regrole, OUT since timestamptz,
     OUT events bigint, OUT items bigint, OUT entered bigint, OUT not_entered bigint, OUT ended bigint,
     OUT statements bigint, OUT statements_direct bigint, OUT waits_begun bigint, OUT waits_over bigint,
+    OUT woken bigint, OUT rechecked bigint,
     OUT retries bigint, OUT failures bigint, OUT holds bigint, OUT set_aside bigint,
     OUT batches bigint, OUT rollbacks bigint, OUT conflicts bigint, OUT bisections bigint, OUT alone bigint,
     OUT cancels bigint, OUT deaths bigint,
@@ -42,6 +43,7 @@ SELECT o.role AS owner,
        k.next_parked,
        c.since AS counted_since,
        c.events AS events_done, c.items, c.entered, c.not_entered, c.ended, c.statements, c.statements_direct, c.waits_begun, c.waits_over,
+       c.woken, c.rechecked,
        c.retries, c.failures, c.holds, c.set_aside,
        c.batches, c.rollbacks, c.conflicts, c.bisections, c.alone, c.cancels, c.deaths
 FROM automation.owner o
@@ -85,6 +87,8 @@ COMMENT ON COLUMN automation.stat.statements IS 'statements of workflows run';
 COMMENT ON COLUMN automation.stat.statements_direct IS 'of them, those that were run again and again in a batch and did without a plan''s set-up';
 COMMENT ON COLUMN automation.stat.waits_begun IS 'times an enrollment began to wait';
 COMMENT ON COLUMN automation.stat.waits_over IS 'times one went on because its wait was over';
+COMMENT ON COLUMN automation.stat.woken IS 'times one was looked at because of a row that its condition reads or its WAIT FOR asks for';
+COMMENT ON COLUMN automation.stat.rechecked IS 'times one was looked at because automation.recheck_interval was over: its condition can''t be tied to rows';
 COMMENT ON COLUMN automation.stat.retries IS 'times an attempt met an error or a lock and another one was put down for later';
 COMMENT ON COLUMN automation.stat.failures IS 'times an enrollment used up its attempts';
 COMMENT ON COLUMN automation.stat.holds IS 'times an enrollment was held';

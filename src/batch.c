@@ -51,6 +51,7 @@
 #include "stat.h"
 #include "store.h"
 #include "subject.h"
+#include "tied.h"
 #include "wait.h"
 #include "watchdog.h"
 
@@ -225,6 +226,7 @@ forget_last_batch(void)
 	wf_subject_new_batch();
 	wf_ready_new_batch();
 	wf_start_new_batch();
+	wf_tied_new_batch();
 }
 
 /* --- one item --- */

@@ -2,7 +2,7 @@
  * capture.c -- the row trigger automation.capture(): turns changes of watched
  * tables into events.
  *
- * Runs in every user's session, after each changed row.  It runs nobody's
+ * Runs in every user's session, after each changed row, and after TRUNCATE.  It runs nobody's
  * code, waits for nothing but DDL on the extension, and raises no ERROR but
  * for being called by hand.  Trigger arguments are ignored and a table without
  * rules does nothing, so that attaching the function to a table gives nobody
@@ -135,7 +135,9 @@ append_event(RowChange *change, int owner, char *key, char *old_key)
 	event.old_key = old_key;
 	event.nhits = hits->nhits;
 	event.hits = hits->hits;
-	event.prints = hits->prints;
+	event.prints = hits->printed ? hits->prints : NULL;
+	event.nties = hits->nties;
+	event.ties = hits->ties;
 	if (!change->born)
 		event.old = image(table, change->old, change->desc, hits->all_old, hits->image_old);
 	event.new = image(table, change->new, change->desc, hits->all_new, hits->image_new);
@@ -153,7 +155,7 @@ append_events(RowChange *change)
 
 	if (change->hits == NULL)
 		return;
-	key = wf_key_of_tuple(&change->table->key, row, change->desc);
+	key = row != NULL ? wf_key_of_tuple(&change->table->key, row, change->desc) : NULL;
 	if (change->key_changed)
 		old_key = wf_key_of_tuple(&change->table->key, change->old, change->desc);
 	for (int i = 0; i < change->table->nowners; i++)
@@ -263,6 +265,17 @@ capture_delete(CaptureTable *table, TupleDesc desc, HeapTuple old, TupleTableSlo
 	start_change(&change, table, desc, EVENT_DELETE);
 	set_old(&change, old, slot);
 	wf_match_delete(&change, own, born);
+	append_events(&change);
+}
+
+/* One event for all rows: it has no key. */
+static void
+capture_truncate(CaptureTable *table, TupleDesc desc)
+{
+	RowChange	change;
+
+	start_change(&change, table, desc, EVENT_DELETE);
+	wf_match_truncate(&change);
 	append_events(&change);
 }
 
@@ -413,6 +426,8 @@ check_call(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function automation.capture() was not called by a trigger")));
 	event = ((TriggerData *) fcinfo->context)->tg_event;
+	if (TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_BY_TRUNCATE(event))
+		return;
 	if (!TRIGGER_FIRED_AFTER(event) || !TRIGGER_FIRED_FOR_ROW(event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -443,6 +458,8 @@ capture_row(TriggerData *trigger, CaptureTable *table)
 
 	if (move != NULL)
 		capture_move(trigger, table, move);
+	else if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		capture_truncate(table, RelationGetDescr(trigger->tg_relation));
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		capture_plain_update(trigger, table);
 	else if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))

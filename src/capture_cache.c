@@ -35,6 +35,7 @@
 #include "capture_rules.h"
 #include "owner.h"
 #include "store.h"
+#include "tie.h"
 
 #define SWEEP_ABOVE 256					/* copies; more, and stale ones are thrown away */
 #define LOAD_TRIES 3
@@ -103,9 +104,10 @@ bytes_decide(Oid type)
 }
 
 /* Finds the functions of the type's default operator classes. */
-static void
-look_up_column(CaptureTable *table, CaptureColumn *column)
+void
+wf_capture_column(CaptureTable *table, AttrNumber attnum)
 {
+	CaptureColumn *column = &table->columns[attnum - 1];
 	TypeCacheEntry *type;
 
 	if (column->looked_up)
@@ -245,7 +247,7 @@ bind_conditions(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *fr
 
 		if (attnum == InvalidAttrNumber || !table->columns[attnum - 1].live)
 			return false;
-		look_up_column(table, &table->columns[attnum - 1]);
+		wf_capture_column(table, attnum);
 		if (!op_fits(&table->columns[attnum - 1], condition))
 			return false;
 		to->attnum = attnum;
@@ -271,7 +273,8 @@ make_undecided(CaptureRule *rule)
 	rule->old_ends = rule->new_ends = false;
 	rule->never_inserts = rule->never_deletes = false;
 	rule->reads_all = true;
-	rule->all_old = rule->all_new = true;
+	rule->all_old = rule->all_new = !rule->table;
+	rule->path = true;
 }
 
 /*
@@ -346,6 +349,74 @@ bind_after_rule(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *fr
 	return true;
 }
 
+/*
+ * Columns whose values are hashed here; false if one is gone or has a type by
+ * now that not any session may hash.
+ */
+static bool
+bind_ties(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *from)
+{
+	ListCell   *lc;
+
+	rule->path = from->path != NULL;
+	rule->ties = palloc0(sizeof(AttrNumber) * Max(list_length(from->ties), 1));
+	foreach(lc, from->ties)
+	{
+		AttrNumber	attnum = column_number(desc, lfirst(lc));
+		CaptureColumn *column;
+		TypeCacheEntry *type;
+
+		if (attnum == InvalidAttrNumber || !table->columns[attnum - 1].live)
+			return false;
+		column = &table->columns[attnum - 1];
+		if (!wf_tie_is_plain(column->type, column->collation))
+			return false;
+		if (column->name == NULL)
+		{
+			type = lookup_type_cache(column->type, TYPECACHE_HASH_EXTENDED_PROC);
+			fmgr_info_cxt(type->hash_extended_proc, &column->tie_hash, table->context);
+			column->name = pstrdup(lfirst(lc));
+		}
+		COLUMN_ADD(rule->columns, attnum);
+		COLUMN_ADD(rule->reads, attnum);
+		rule->ties[rule->nties++] = attnum;
+	}
+	return true;
+}
+
+/*
+ * Rows of a table that somebody's condition reads: there is no old and new but
+ * one row at a time that meets the conditions or not, whichever row variable they name.
+ */
+static bool
+bind_table_rule(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *from)
+{
+	rule->table = rule->loose = true;
+	rule->any = from->any_column;
+	if (!add_names(table, desc, rule->columns, from->columns, &rule->any) ||
+		!add_names(table, desc, rule->columns, from->image_old, &rule->any) ||
+		!add_names(table, desc, rule->columns, from->image_new, &rule->any) ||
+		!bind_conditions(table, desc, rule, from))
+		return false;
+	for (int i = 0; i < rule->nconditions; i++)
+	{
+		rule->conditions[i].on_old = false;
+		COLUMN_ADD(rule->columns, rule->conditions[i].attnum);
+	}
+	return bind_ties(table, desc, rule, from);
+}
+
+static void
+bind_images(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *from)
+{
+	if (rule->table && rule->undecided)
+		return;
+	if (!add_names(table, desc, rule->image_old, from->image_old, &rule->all_old))
+		rule->all_old = true;
+	if (!add_names(table, desc, rule->image_new, from->image_new, &rule->all_new))
+		rule->all_new = true;
+}
+
 static void
 bind_rule(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *from)
 {
@@ -358,12 +429,14 @@ bind_rule(CaptureTable *table, TupleDesc desc, CaptureRule *rule, Rule *from)
 	rule->image_new = new_set(table);
 	if (from->kind == RULE_WAKE)
 		bind_wake_rule(table, desc, rule, from);
-	else if (!bind_after_rule(table, desc, rule, from))
+	else if (from->kind == RULE_TABLE)
+	{
+		if (!bind_table_rule(table, desc, rule, from))
+			make_undecided(rule);
+	}
+	else if (!bind_after_rule(table, desc, rule, from) || !bind_ties(table, desc, rule, from))
 		make_undecided(rule);
-	if (!add_names(table, desc, rule->image_old, from->image_old, &rule->all_old))
-		rule->all_old = true;
-	if (!add_names(table, desc, rule->image_new, from->image_new, &rule->all_new))
-		rule->all_new = true;
+	bind_images(table, desc, rule, from);
 }
 
 /*
@@ -420,201 +493,6 @@ bind_rules(CaptureTable *table, TupleDesc desc, Binding *bindings)
 	}
 }
 
-/* ----------------------------------------------------------------
- * Indexes over the rules
- * ----------------------------------------------------------------
- */
-
-static void
-init_lookup(CaptureTable *table, Lookup *lookup)
-{
-	uint32		n = 16;
-
-	while (n < 2 * table->nrules)
-		n *= 2;
-	lookup->mask = n - 1;
-	lookup->buckets = palloc0(sizeof(LookupEntry *) * n);
-	lookup->columns = new_set(table);
-}
-
-static void
-add_entry(CaptureTable *table, Lookup *lookup, CaptureCondition *condition, Datum value, bool isnull,
-		  CaptureRule *rule)
-{
-	AttrNumber	attnum = condition->attnum;
-	uint32		hash = wf_capture_hash(table, attnum, value, isnull);
-	LookupEntry **bucket = &lookup->buckets[hash & lookup->mask];
-	LookupEntry *entry;
-
-	for (entry = *bucket; entry != NULL; entry = entry->next)
-	{
-		if (entry->hash == hash && entry->attnum == attnum && entry->isnull == isnull &&
-			(isnull || wf_capture_equal(table, attnum, entry->value, value)))
-			break;
-	}
-	if (entry == NULL)
-	{
-		entry = palloc0(sizeof(LookupEntry));
-		entry->hash = hash;
-		entry->attnum = attnum;
-		entry->isnull = isnull;
-		entry->value = value;
-		entry->next = *bucket;
-		*bucket = entry;
-	}
-	if (entry->rules == NIL || llast(entry->rules) != rule)
-		entry->rules = lappend(entry->rules, rule);
-}
-
-/* A condition that single values meet.  Column hashing uses the bool's own. */
-static bool
-asks_for_value(CaptureTable *table, CaptureCondition *condition)
-{
-	switch (condition->op)
-	{
-		case RULE_OP_FROM:
-		case RULE_OP_TO:
-		case RULE_OP_EQ:
-		case RULE_OP_IN:
-		case RULE_OP_NULL:
-		case RULE_OP_TRUE:
-			look_up_column(table, &table->columns[condition->attnum - 1]);
-			return table->columns[condition->attnum - 1].hash_ok;
-		default:
-			return false;
-	}
-}
-
-/* The first condition over old (or new) that asks for values; ends: among endpoints. */
-static CaptureCondition *
-value_condition(CaptureTable *table, CaptureRule *rule, bool on_old, bool ends)
-{
-	for (int i = 0; i < rule->nconditions; i++)
-	{
-		CaptureCondition *condition = &rule->conditions[i];
-
-		if (condition->on_old == on_old && (!ends || condition->endpoint) && asks_for_value(table, condition))
-			return condition;
-	}
-	return NULL;
-}
-
-static void
-add_condition(CaptureTable *table, Lookup *lookup, CaptureCondition *condition, CaptureRule *rule)
-{
-	COLUMN_ADD(lookup->columns, condition->attnum);
-	if (condition->op == RULE_OP_NULL)
-		add_entry(table, lookup, condition, (Datum) 0, true, rule);
-	else if (condition->op == RULE_OP_TRUE)
-		add_entry(table, lookup, condition, BoolGetDatum(true), false, rule);
-	for (int i = 0; i < condition->nvalues; i++)
-	{
-		/* no value is equal to NULL, except for FROM and TO */
-		if (!condition->nulls[i] || condition->op == RULE_OP_FROM || condition->op == RULE_OP_TO)
-			add_entry(table, lookup, condition, condition->values[i], condition->nulls[i], rule);
-	}
-}
-
-static void
-index_insert_or_delete(CaptureTable *table, Lookup *lookup, CaptureRule *rule, bool on_old)
-{
-	CaptureCondition *condition = value_condition(table, rule, on_old, false);
-
-	if (condition != NULL)
-		add_condition(table, lookup, condition, rule);
-	else
-		lookup->others = lappend(lookup->others, rule);
-}
-
-/* Adds to what a change of one column leads to: the rule itself, or the
- * columns whose values lead to it. */
-static void
-add_to_column(CaptureTable *table, ColumnRules *column, CaptureRule *rule,
-			  CaptureCondition *old, CaptureCondition *new)
-{
-	if (old == NULL && new == NULL)
-		column->rules = lappend(column->rules, rule);
-	if (old != NULL)
-		COLUMN_ADD(column->probes, old->attnum);
-	if (new != NULL)
-		COLUMN_ADD(column->probes, new->attnum);
-}
-
-static void
-index_update(CaptureTable *table, CaptureRule *rule)
-{
-	CaptureCondition *old = NULL;
-	CaptureCondition *new = NULL;
-
-	if (!rule->loose)
-	{
-		old = rule->old_ends ? value_condition(table, rule, true, true) : NULL;
-		new = rule->new_ends ? value_condition(table, rule, false, true) : NULL;
-		if ((rule->old_ends && old == NULL) || (rule->new_ends && new == NULL))
-			old = new = NULL;
-	}
-	if (old != NULL)
-		add_condition(table, &table->update, old, rule);
-	if (new != NULL)
-		add_condition(table, &table->update, new, rule);
-	if (rule->any)
-		add_to_column(table, &table->any, rule, old, new);
-	for (int i = 0; i < table->natts && !rule->any; i++)
-	{
-		if (COLUMN_IN(rule->columns, i + 1))
-			add_to_column(table, &table->by_column[i], rule, old, new);
-	}
-}
-
-static void
-index_rules(CaptureTable *table)
-{
-	init_lookup(table, &table->update);
-	init_lookup(table, &table->insert);
-	init_lookup(table, &table->delete);
-	table->by_column = palloc0(sizeof(ColumnRules) * Max(table->natts, 1));
-	table->any.probes = new_set(table);
-	for (int i = 0; i < table->natts; i++)
-		table->by_column[i].probes = new_set(table);
-	for (int i = 0; i < table->nrules; i++)
-	{
-		CaptureRule *rule = &table->rules[i];
-
-		bool		deletes = (rule->operations & OP_DELETE) && !rule->never_deletes;
-
-		if (rule->wake || (rule->operations & OP_UPDATE) || deletes)
-			index_update(table, rule);
-		if (!rule->wake && (rule->operations & OP_INSERT) && !rule->never_inserts)
-			index_insert_or_delete(table, &table->insert, rule, false);
-		if (!rule->wake && deletes)
-			index_insert_or_delete(table, &table->delete, rule, true);
-	}
-}
-
-/* Columns to compare: those of the rules and of the key. */
-static void
-collect_watched(CaptureTable *table)
-{
-	bool		all = false;
-	ColumnSet  *set = new_set(table);
-
-	for (int i = 0; i < table->nwords; i++)
-		set[i] = table->key_columns[i];
-	for (int i = 0; i < table->nrules; i++)
-	{
-		all |= table->rules[i].any || table->rules[i].reads_all;
-		for (int j = 0; j < table->nwords; j++)
-			set[j] |= table->rules[i].columns[j];
-	}
-	table->watched = palloc(sizeof(AttrNumber) * Max(table->natts, 1));
-	for (int i = 0; i < table->natts; i++)
-	{
-		table->columns[i].watched = table->columns[i].live && (all || COLUMN_IN(set, i + 1));
-		if (table->columns[i].watched)
-			table->watched[table->nwatched++] = i + 1;
-	}
-}
-
 static int
 owner_index(CaptureTable *table, int id)
 {
@@ -650,18 +528,17 @@ load_rules(CaptureTable *table, TupleDesc desc, List *rules)
 		bindings[table->nrules].from = from;
 		rule->owner = owner_index(table, from->owner);
 		owner = &table->owners[rule->owner];
+		owner->keys |= from->kind != RULE_TABLE;
 		if (from->kind == RULE_WAKE)
 			owner->wake = table->wakes = true;
 		else
-		{
-			owner->operations |= from->operations;
 			table->operations |= from->operations;
-		}
+		if (from->kind != RULE_WAKE && from->kind != RULE_TABLE)
+			owner->operations |= from->operations;
 		table->nrules++;
 	}
 	bind_rules(table, desc, bindings);
-	collect_watched(table);
-	index_rules(table);
+	wf_capture_index(table);
 }
 
 /* Fills an empty copy; all in its context, what is needed only meanwhile in

@@ -12,6 +12,11 @@
  * all endpoints of one row variable hold before it or after it, not only when
  * the rule seems to fire.  Each hit says how the rule stands on both sides,
  * and the reader of the log joins the first old side to the last new side.
+ *
+ * A rule about rows that somebody's condition reads (kind T) has no sides to join:
+ * its hit says which of the two rows meet the conditions, and their ties lead to
+ * those who wait.  A hit of such a rule that says neither is one that could not be
+ * decided: all who wait by that rule are to look.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -21,6 +26,8 @@
 
 #include "ast.h"
 #include "capture_rules.h"
+#include "event.h"
+#include "tie.h"
 
 /* ----------------------------------------------------------------
  * Values
@@ -252,6 +259,7 @@ add_hit(RowChange *change, CaptureRule *rule, bool old_ok, bool new_ok, int64 ol
 	hits->hits[hits->nhits] = rule->id << 2 | (old_ok ? 2 : 0) | (new_ok ? 1 : 0);
 	hits->prints[2 * hits->nhits] = old_print;
 	hits->prints[2 * hits->nhits + 1] = new_print;
+	hits->printed |= old_print != 0 || new_print != 0;
 	hits->nhits++;
 	hits->all_old |= rule->all_old;
 	hits->all_new |= rule->all_new;
@@ -259,12 +267,15 @@ add_hit(RowChange *change, CaptureRule *rule, bool old_ok, bool new_ok, int64 ol
 	add_columns(hits->image_new, rule->image_new, change->table->nwords);
 }
 
-/* Every owner of a rule on the table gets an event. */
+/* Every owner who has something that is kept under the row's key gets an event. */
 void
 wf_match_everybody(RowChange *change)
 {
 	for (int i = 0; i < change->table->nowners; i++)
-		(void) owner_hits(change, i);
+	{
+		if (change->table->owners[i].keys)
+			(void) owner_hits(change, i);
+	}
 }
 
 static bool
@@ -276,6 +287,139 @@ overlaps(const ColumnSet *a, const ColumnSet *b, int nwords)
 			return true;
 	}
 	return false;
+}
+
+/* ----------------------------------------------------------------
+ * Ties
+ * ----------------------------------------------------------------
+ */
+
+static void
+add_tie(OwnerHits *hits, int64 tie)
+{
+	for (int i = 0; i < hits->nties; i++)
+	{
+		if (hits->ties[i] == tie)
+			return;
+	}
+	if (hits->nties == hits->tie_room)
+	{
+		hits->tie_room = Max(4, hits->tie_room * 2);
+		hits->ties = hits->ties ? repalloc(hits->ties, hits->tie_room * sizeof(int64))
+			: palloc(hits->tie_room * sizeof(int64));
+	}
+	hits->ties[hits->nties++] = tie;
+}
+
+/* Tie of a column's value in one of the rows, made once for all rules. */
+static int64
+column_tie(RowChange *change, AttrNumber attnum, bool old)
+{
+	CaptureColumn *column = &change->table->columns[attnum - 1];
+	TupleTableSlot *slot = old ? change->old_slot : change->new_slot;
+	int			side = old ? 0 : 1;
+
+	if (column->tie_number[side] != change->number)
+	{
+		uint64		hash = DatumGetUInt64(FunctionCall2Coll(&column->tie_hash, column->collation,
+														slot->tts_values[attnum - 1], UInt64GetDatum(0)));
+
+		column->tie[side] = wf_tie(change->table->source, column->name, hash);
+		column->tie_number[side] = change->number;
+	}
+	return column->tie[side];
+}
+
+/* Has the row a value in one of the rule's columns? */
+static bool
+has_ties(CaptureRule *rule, TupleTableSlot *slot)
+{
+	for (int i = 0; i < rule->nties; i++)
+	{
+		if (!slot->tts_isnull[rule->ties[i] - 1])
+			return true;
+	}
+	return false;
+}
+
+static void
+add_ties(RowChange *change, CaptureRule *rule, bool old)
+{
+	TupleTableSlot *slot = old ? change->old_slot : change->new_slot;
+	OwnerHits  *hits = owner_hits(change, rule->owner);
+
+	for (int i = 0; i < rule->nties; i++)
+	{
+		if (!slot->tts_isnull[rule->ties[i] - 1])
+			add_tie(hits, column_tie(change, rule->ties[i], old));
+	}
+}
+
+/* Of both rows; whose counts is the reader's to say. */
+static void
+add_all_ties(RowChange *change, CaptureRule *rule)
+{
+	if (rule->nties > 0 && change->old_slot != NULL)
+		add_ties(change, rule, true);
+	if (rule->nties > 0 && change->new_slot != NULL)
+		add_ties(change, rule, false);
+}
+
+/* ----------------------------------------------------------------
+ * Rows that a condition of another table's enrollments reads
+ *
+ * Each change stands for itself, for the reader doesn't ask what the transaction
+ * made of the row but who may see a difference: those tied to a version of the
+ * row that met the conditions and to one that does.
+ * ----------------------------------------------------------------
+ */
+
+static int
+operation_of(const RowChange *change)
+{
+	if (change->kind == EVENT_INSERT)
+		return OP_INSERT;
+	return change->kind == EVENT_DELETE ? OP_DELETE : OP_UPDATE;
+}
+
+static void
+table_candidate(RowChange *change, CaptureRule *rule)
+{
+	CaptureTable *table = change->table;
+	bool		old;
+	bool		new;
+
+	if (!(rule->operations & operation_of(change)))
+		return;
+	if (rule->undecided)
+	{
+		add_hit(change, rule, false, false, 0, 0);
+		return;
+	}
+	if (change->kind == EVENT_UPDATE && !rule->any && !overlaps(rule->columns, change->changed, table->nwords))
+		return;
+	old = change->old_slot != NULL && side_holds(table, rule, false, false, change->old_slot) &&
+		(rule->path || has_ties(rule, change->old_slot));
+	new = change->new_slot != NULL && side_holds(table, rule, false, false, change->new_slot) &&
+		(rule->path || has_ties(rule, change->new_slot));
+	if (!old && !new)
+		return;
+	add_hit(change, rule, old, new, 0, 0);
+	if (old)
+		add_ties(change, rule, true);
+	if (new)
+		add_ties(change, rule, false);
+}
+
+/* All rules of that kind, where no index leads to them. */
+static void
+table_candidates(RowChange *change)
+{
+	for (int i = 0; i < change->table->nrules; i++)
+	{
+		if (change->table->rules[i].table)
+			table_candidate(change, &change->table->rules[i]);
+	}
 }
 
 typedef void (*Candidate) (RowChange *change, CaptureRule *rule);
@@ -437,6 +581,11 @@ update_candidate(RowChange *change, CaptureRule *rule)
 	CaptureTable *table = change->table;
 	bool		updates = (rule->operations & OP_UPDATE) != 0;
 
+	if (rule->table)
+	{
+		table_candidate(change, rule);
+		return;
+	}
 	if (!rule->any && !overlaps(rule->columns, change->changed, table->nwords))
 		return;
 	if (rule->wake)
@@ -451,6 +600,7 @@ update_candidate(RowChange *change, CaptureRule *rule)
 			updates && side_holds(table, rule, false, false, change->new_slot),
 			row_print(table, rule, change->old_slot),
 			updates ? row_print(table, rule, change->new_slot) : 0);
+	add_all_ties(change, rule);
 }
 
 /* Probes of a changed column, in addition to those collected so far. */
@@ -486,7 +636,8 @@ wf_match_update(RowChange *change)
 	}
 }
 
-/* The whole group is an insert: the old side is a missing row. */
+/* The whole group is an insert: the old side is a missing row.  It still has
+ * ties: the events before this one speak of it. */
 void
 wf_match_born(RowChange *change)
 {
@@ -496,12 +647,15 @@ wf_match_born(RowChange *change)
 	{
 		CaptureRule *rule = &table->rules[i];
 
-		if (rule->wake || !(rule->operations & OP_INSERT) || rule->never_inserts)
+		if (rule->wake || rule->table || !(rule->operations & OP_INSERT) || rule->never_inserts)
 			continue;
-		if (rule->reads_all || overlaps(rule->reads, change->changed, table->nwords))
-			add_hit(change, rule, true, side_holds(table, rule, false, false, change->new_slot),
-					0, row_print(table, rule, change->new_slot));
+		if (!rule->reads_all && !overlaps(rule->reads, change->changed, table->nwords))
+			continue;
+		add_hit(change, rule, true, side_holds(table, rule, false, false, change->new_slot),
+				0, row_print(table, rule, change->new_slot));
+		add_all_ties(change, rule);
 	}
+	table_candidates(change);
 }
 
 /* ----------------------------------------------------------------
@@ -512,8 +666,13 @@ wf_match_born(RowChange *change)
 static void
 insert_candidate(RowChange *change, CaptureRule *rule)
 {
-	if (side_holds(change->table, rule, false, false, change->new_slot))
+	if (rule->table)
+		table_candidate(change, rule);
+	else if (side_holds(change->table, rule, false, false, change->new_slot))
+	{
 		add_hit(change, rule, true, true, 0, row_print(change->table, rule, change->new_slot));
+		add_all_ties(change, rule);
+	}
 }
 
 void
@@ -525,8 +684,13 @@ wf_match_insert(RowChange *change)
 static void
 delete_candidate(RowChange *change, CaptureRule *rule)
 {
-	if (side_holds(change->table, rule, true, false, change->old_slot))
+	if (rule->table)
+		table_candidate(change, rule);
+	else if (side_holds(change->table, rule, true, false, change->old_slot))
+	{
 		add_hit(change, rule, true, true, row_print(change->table, rule, change->old_slot), 0);
+		add_all_ties(change, rule);
+	}
 }
 
 /* Whatever became of the row meanwhile, its first version may have met the
@@ -540,9 +704,11 @@ end_of_changed_row(RowChange *change)
 	{
 		CaptureRule *rule = &table->rules[i];
 
-		if (!rule->wake && (rule->operations & OP_DELETE))
-			add_hit(change, rule, side_holds(table, rule, true, false, change->old_slot), !rule->never_deletes,
-					row_print(table, rule, change->old_slot), 0);
+		if (rule->wake || rule->table || !(rule->operations & OP_DELETE))
+			continue;
+		add_hit(change, rule, side_holds(table, rule, true, false, change->old_slot), !rule->never_deletes,
+				row_print(table, rule, change->old_slot), 0);
+		add_all_ties(change, rule);
 	}
 }
 
@@ -558,11 +724,26 @@ wf_match_delete(RowChange *change, bool own, bool born)
 	}
 	if (own && !born)
 		end_of_changed_row(change);
-	else if (!own)
+	if (own)
+		table_candidates(change);
+	else
 		try_lookup(change, &table->delete, change->old_slot, delete_candidate);
 	for (int i = 0; i < table->nrules && table->wakes; i++)
 	{
 		if (table->rules[i].wake)
 			add_hit(change, &table->rules[i], true, true, 0, 0);
+	}
+}
+
+/* Who waits on rows of the table is asked to look: which rows there were is not known. */
+void
+wf_match_truncate(RowChange *change)
+{
+	for (int i = 0; i < change->table->nrules; i++)
+	{
+		CaptureRule *rule = &change->table->rules[i];
+
+		if (rule->table && (rule->operations & OP_DELETE))
+			add_hit(change, rule, false, false, 0, 0);
 	}
 }

@@ -1,6 +1,6 @@
 /*
  * capture_rules.h -- a table's armed rules in the form capture decides by.
- * Between capture.c, capture_match.c and capture_cache.c only.
+ * Between capture.c, capture_match.c, capture_cache.c and capture_index.c only.
  */
 #ifndef WF_CAPTURE_RULES_H
 #define WF_CAPTURE_RULES_H
@@ -33,7 +33,8 @@ typedef struct CaptureRule
 	int			owner;					/* index into CaptureTable.owners */
 	int			operations;
 	bool		wake;
-	bool		undecided;				/* a column or constant that no longer fits: always appended, with whole rows */
+	bool		table;					/* kind T: a row counts if it meets all conditions, before or after the change */
+	bool		undecided;				/* a column or constant that no longer fits: always appended, with whole rows unless "table" */
 	bool		any;					/* rule columns: all */
 	bool		any_of;					/* UPDATE without OF */
 	ColumnSet  *columns;				/* rule columns: UPDATE OF, and those WHEN and FOR read */
@@ -51,6 +52,9 @@ typedef struct CaptureRule
 	bool		all_new;
 	ColumnSet  *image_old;
 	ColumnSet  *image_new;
+	int			nties;
+	AttrNumber *ties;					/* columns whose values lead to those who wait */
+	bool		path;					/* the executor finds them: a row without ties matters, too */
 	uint64		seen;					/* number of the last change it was considered for */
 } CaptureRule;
 
@@ -71,6 +75,10 @@ typedef struct CaptureColumn
 	FmgrInfo	equal;
 	FmgrInfo	compare;
 	FmgrInfo	hash;
+	const char *name;					/* NULL unless a rule has ties of it */
+	FmgrInfo	tie_hash;
+	uint64		tie_number[2];			/* the last change whose old, or new, value's tie is kept */
+	int64		tie[2];
 } CaptureColumn;
 
 /* Rules by the value one of their conditions asks for. */
@@ -102,8 +110,9 @@ typedef struct ColumnRules
 typedef struct CaptureOwner
 {
 	int			id;
-	int			operations;				/* of all its rules but wake rules */
+	int			operations;				/* of all its rules but wake rules and those of other tables' conditions */
 	bool		wake;
+	bool		keys;					/* has rules that follow rows by their keys */
 } CaptureOwner;
 
 typedef struct CaptureTable
@@ -126,7 +135,7 @@ typedef struct CaptureTable
 	CaptureRule *rules;
 	int			nowners;
 	CaptureOwner *owners;
-	int			operations;				/* of all rules */
+	int			operations;				/* of all rules but wake rules */
 	bool		wakes;
 	ColumnRules *by_column;				/* natts: updates */
 	ColumnRules any;					/* updates of whatever column */
@@ -139,6 +148,11 @@ typedef struct CaptureTable
  * call for the same table, or the end of the transaction.  nrules = 0: nothing to do. */
 extern CaptureTable *wf_capture_table(Relation rel);
 extern void wf_capture_cache_init(void);
+
+/* Finds the functions of a column's type; in the table's context. */
+extern void wf_capture_column(CaptureTable *table, AttrNumber attnum);
+/* Fills the indexes over the rules and what is to be compared; likewise. */
+extern void wf_capture_index(CaptureTable *table);
 
 /* Hash of a value as Lookup knows it. */
 extern uint32 wf_capture_hash(CaptureTable *table, AttrNumber attnum, Datum value, bool isnull);
@@ -158,6 +172,10 @@ typedef struct OwnerHits
 	bool		all_new;
 	ColumnSet  *image_old;
 	ColumnSet  *image_new;
+	bool		printed;				/* a fingerprint is not 0 */
+	int			nties;
+	int			tie_room;
+	int64	   *ties;					/* without duplicates */
 } OwnerHits;
 
 typedef struct RowChange
@@ -186,5 +204,7 @@ extern void wf_match_born(RowChange *change);
 /* own: the deleted version is this transaction's; born: so is the row. */
 extern void wf_match_delete(RowChange *change, bool own, bool born);
 extern void wf_match_everybody(RowChange *change);
+/* All rows of the table are gone. */
+extern void wf_match_truncate(RowChange *change);
 
 #endif

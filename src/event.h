@@ -18,7 +18,7 @@
 #define EVENT_DELETE	'D'
 #define EVENT_ENTRY		'E'				/* derived: one rule (images), or one rule with its arguments (args) */
 #define EVENT_HAND		'H'				/* args; target = reserved enrollment id */
-#define EVENT_WAKE		'W'				/* target = enrollment */
+#define EVENT_WAKE		'W'				/* target = enrollment; with hits: a part of a change, see tied.c */
 #define EVENT_COMMAND	'C'				/* args = the command; target = enrollment or 0 */
 
 #define HIT_RULE(h) ((h) >> 2)

@@ -28,6 +28,7 @@
 #include "start.h"
 #include "stat.h"
 #include "subject.h"
+#include "tied.h"
 #include "wait.h"
 
 /* --- changes --- */
@@ -108,7 +109,8 @@ holders(const EventGroup *group, char **lookup)
 		wf_enrollments_of_row(last->source, *lookup);
 }
 
-/* A change of a row: first those inside, then those who enter. */
+/* A change of a row: first those inside, who hold it and then who wait for it,
+ * then those who enter. */
 static void
 run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
 {
@@ -124,6 +126,7 @@ run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
 		wake_holder(engine, *(int64 *) lfirst(lc), last, lookup, options);
 		CommandCounterIncrement();
 	}
+	wf_tied_run(engine, group, ids, options);
 	foreach(lc, wf_start_fired(group))
 	{
 		Fired	   *fired = lfirst(lc);
@@ -178,6 +181,7 @@ take_apart(Engine *engine, const EventGroup *group, int deaths, const ItemOption
 		wake.old = wake.new = NULL;
 		append_part(engine, &wake, deaths);
 	}
+	wf_tied_apart(engine, group, deaths, options);
 	foreach(lc, wf_start_fired(group))
 	{
 		Event		event = wf_start_derived(lfirst(lc), group);
@@ -296,6 +300,12 @@ owner_now(const Event *event)
 
 		return e ? e->owner : event->owner;
 	}
+	if (event->kind == EVENT_WAKE && event->nhits > 0)
+	{
+		Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
+
+		return rule ? rule->owner : event->owner;
+	}
 	return event->owner;
 }
 
@@ -329,7 +339,10 @@ run_event(Engine *engine, const Event *event, const ItemOptions *options)
 			wf_start_entry(event, options);
 			break;
 		case EVENT_WAKE:
-			wf_wake(event->target, WAKE_BY_CHANGE, event->at, 0, false, options);
+			if (event->nhits > 0)
+				wf_tied_event(engine, event, options);
+			else
+				wf_wake(event->target, WAKE_BY_CHANGE, event->at, 0, false, options);
 			break;
 		case EVENT_COMMAND:
 			run_command(engine, event, options);
@@ -383,6 +396,7 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 				engine->alone = false;	/* settled before: this proves nothing of a suspect */
 			break;
 		case ITEM_SWEEP:
+			wf_stat_count(STAT_SWEPT);
 			wf_wake(item->timer.enrollment, WAKE_BY_SWEEP, options->now, 0, false, options);
 			break;
 		case ITEM_JOB:
@@ -414,7 +428,8 @@ concerns_one(const EventGroup *group)
 {
 	char	   *lookup = NULL;
 
-	return list_length(holders(group, &lookup)) + list_length(wf_start_fired(group)) == 1;
+	return !wf_tied_concerns(group) &&
+		list_length(holders(group, &lookup)) + list_length(wf_start_fired(group)) == 1;
 }
 
 /* A change that kills whoever runs it, and there is only one it can be for: that
@@ -451,12 +466,27 @@ settle_change(Engine *engine, const EventGroup *group, const ItemOptions *with)
 		take_apart(engine, group, BLAME_MAX_DEATHS - 1, &without);
 }
 
+/* Has a lock kept a part of a change from finding out whom it is for? */
+static bool
+is_locked_out(const WorkItem *item, const Failure *failure)
+{
+	if (failure->kind != FAILURE_LOCKED)
+		return false;
+	return (item->key.kind == ITEM_GROUP && wf_tied_walks(&item->group->events[0])) ||
+		(item->key.kind == ITEM_PARKED && wf_tied_walks(&item->parked->event));
+}
+
 /* Settles a failed item; see item.h. */
 void
 wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, const ItemOptions *options)
 {
 	ItemOptions with = *options;
 
+	if (is_locked_out(item, failure))
+	{
+		wf_item_park(engine, item, failure, options->now);
+		return;
+	}
 	with.failure = unconstify(Failure *, failure);
 	switch ((ItemKind) item->key.kind)
 	{

@@ -1,7 +1,7 @@
 /*
  * lookup.c -- index look-ups that keep table, index and scan open for the batch.
  *
- * Called by subject.c, ledger.c and direct.c, which look up one row for each
+ * Called by subject.c, ledger.c, direct.c and wait.c, which look something up for each
  * item: opening costs as much as looking.  What is kept belongs to the
  * resource owner and the memory context that were current when the batch began,
  * whatever the caller's are.  A step that alters a table kept open meets "being
@@ -167,6 +167,24 @@ wf_lookup_find(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
 	context = MemoryContextSwitchTo(batch_context);
 	CurrentResourceOwner = batch_owner;
 	found = find(lookup, nkeys, keys, snapshot);
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(context);
+	return found ? lookup->slot : NULL;
+}
+
+TupleTableSlot *
+wf_lookup_next(Lookup *lookup)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context = CurrentMemoryContext;
+	bool		found;
+
+	if (lookup->kept)
+	{
+		MemoryContextSwitchTo(batch_context);
+		CurrentResourceOwner = batch_owner;
+	}
+	found = index_getnext_slot(lookup->scan, ForwardScanDirection, lookup->slot);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(context);
 	return found ? lookup->slot : NULL;

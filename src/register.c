@@ -278,6 +278,7 @@ move_rows(int workflow, int owner)
 	" WHERE e.owner = $1 AND CASE e.kind WHEN 'C' THEN e.args ->> 'workflow' = $3::text" \
 	" WHEN 'H' THEN e.hits[1] >> 2 = $3" \
 	" WHEN 'W' THEN EXISTS (SELECT FROM automation.enrollment n WHERE n.id = e.target AND n.workflow = $3)" \
+	" OR e.target IS NULL AND EXISTS (SELECT FROM automation.rule r WHERE r.id = e.hits[1] >> 2 AND r.workflow = $3)" \
 	" ELSE NOT EXISTS (SELECT FROM automation.rule r, pg_catalog.unnest(e.hits) h WHERE r.id = h >> 2 AND r.owner = $1) END"
 
 /*

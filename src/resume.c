@@ -395,3 +395,11 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 	wf_cause_set(0, NULL);
 	wf_config_leave(level);
 }
+
+/* Hands a change to an enrollment that waits for it; see resume.h. */
+void
+wf_wake_change(int64 id, const struct Rule *rule, const struct Fired *fired, const EventGroup *group,
+			   const ItemOptions *options)
+{
+	wf_wake(id, WAKE_BY_CHANGE, group->events[group->nevents - 1].at, 0, false, options);
+}

@@ -6,6 +6,7 @@
 #define WF_RESUME_H
 
 #include "enroll.h"
+#include "event.h"
 
 typedef enum
 {
@@ -36,6 +37,16 @@ typedef struct Failure
 /* Wakes; epoch: of the timer (0 = not a timer).  deleted: the subject's row was. */
 extern void wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted,
 					const ItemOptions *options);
+
+/*
+ * A change that WAIT FOR asks for, as far as capture could tell, for an enrollment
+ * that stands on the rule's statement (in whatever state).  Whether it counts: by
+ * xact and seq of the group's last event; xact invalid = that was decided before.
+ */
+struct Rule;
+struct Fired;
+extern void wf_wake_change(int64 id, const struct Rule *rule, const struct Fired *fired,
+						   const EventGroup *group, const ItemOptions *options);
 
 /* Ends it by command: unenroll, REPLACE. */
 extern void wf_end(Enrollment *e, TimestampTz now, const char *reason);

@@ -34,23 +34,32 @@
 #include "rule.h"
 #include "store.h"
 
-/* One of the three triggers, as wanted or as found. */
+/* One of the four triggers, as wanted or as found. */
 typedef struct CaptureTrigger
 {
 	bool		exists;
 	Oid			id;						/* found ones */
 	char		enabled;				/* pg_trigger.tgenabled */
-	bool		fits;					/* AFTER ... FOR EACH ROW of its operation, for every change */
+	bool		fits;					/* AFTER ... FOR EACH ROW of its operation, for every change; TRUNCATE: FOR EACH STATEMENT */
 } CaptureTrigger;
 
-#define NTRIGGERS 3
+enum
+{
+	ON_INSERT, ON_UPDATE, ON_DELETE, ON_TRUNCATE, NTRIGGERS
+};
 
 static const char *const trigger_names[NTRIGGERS] = {
-	"automation_insert", "automation_update", "automation_delete"
+	"automation_insert", "automation_update", "automation_delete", "automation_truncate"
 };
 static const int16 operation_types[NTRIGGERS] = {
-	TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, TRIGGER_TYPE_DELETE
+	TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE, TRIGGER_TYPE_DELETE, TRIGGER_TYPE_TRUNCATE
 };
+
+static int16
+level_of(int i)
+{
+	return i == ON_TRUNCATE ? TRIGGER_TYPE_STATEMENT : TRIGGER_TYPE_ROW;
+}
 
 Oid
 wf_capture_function(void)
@@ -83,7 +92,7 @@ want_triggers(CaptureTrigger *wanted, Relation rel, List *rules)
 		return;
 	for (int i = 0; i < NTRIGGERS; i++)
 		wanted[i].exists = wanted[i].fits = true;
-	wanted[0].exists = false;
+	wanted[ON_INSERT].exists = wanted[ON_TRUNCATE].exists = false;
 	foreach(lc, rules)
 	{
 		Rule	   *rule = lfirst(lc);
@@ -91,7 +100,9 @@ want_triggers(CaptureTrigger *wanted, Relation rel, List *rules)
 		/* a row moved to another partition is a DELETE and an INSERT there */
 		if ((rule->operations & OP_INSERT) ||
 			(partitioned && (rule->kind == RULE_WAKE || (rule->operations & OP_UPDATE))))
-			wanted[0].exists = true;
+			wanted[ON_INSERT].exists = true;
+		if (rule->kind == RULE_TABLE && (rule->operations & OP_DELETE))
+			wanted[ON_TRUNCATE].exists = true;
 	}
 }
 
@@ -101,7 +112,7 @@ want_triggers(CaptureTrigger *wanted, Relation rel, List *rules)
  */
 
 static void
-find_trigger(CaptureTrigger *found, HeapTuple tuple, TupleDesc desc, int16 operation)
+find_trigger(CaptureTrigger *found, HeapTuple tuple, TupleDesc desc, int16 type)
 {
 	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 
@@ -109,7 +120,7 @@ find_trigger(CaptureTrigger *found, HeapTuple tuple, TupleDesc desc, int16 opera
 	found->id = form->oid;
 	found->enabled = form->tgenabled;
 	found->fits = form->tgattr.dim1 == 0 &&
-		form->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | operation) &&
+		form->tgtype == (TRIGGER_TYPE_AFTER | type) &&
 		heap_attisnull(tuple, Anum_pg_trigger_tgqual, desc);
 }
 
@@ -132,7 +143,7 @@ find_triggers(CaptureTrigger *found, Oid relation, Oid function)
 		for (int i = 0; i < NTRIGGERS; i++)
 		{
 			if (form->tgfoid == function && strcmp(NameStr(form->tgname), trigger_names[i]) == 0)
-				find_trigger(&found[i], tuple, RelationGetDescr(rel), operation_types[i]);
+				find_trigger(&found[i], tuple, RelationGetDescr(rel), operation_types[i] | level_of(i));
 		}
 	}
 	systable_endscan(scan);
@@ -167,7 +178,7 @@ create_trigger(Oid relation, int i, const CaptureTrigger *found)
 	stmt->trigname = unconstify(char *, trigger_names[i]);
 	stmt->relation = makeRangeVar(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation), -1);
 	stmt->funcname = list_make2(makeString("automation"), makeString("capture"));
-	stmt->row = true;
+	stmt->row = level_of(i) == TRIGGER_TYPE_ROW;
 	stmt->timing = TRIGGER_TYPE_AFTER;
 	stmt->events = operation_types[i];
 	(void) CreateTriggerFiringOn(stmt, NULL, relation, InvalidOid, InvalidOid, InvalidOid, InvalidOid, InvalidOid,

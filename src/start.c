@@ -155,9 +155,9 @@ sets_off(const EventGroup *group, const Rule *rule, const Hit *first, const Hit 
 		net_changed(first, last);
 }
 
-/* Collects the start rules that fire; see start.h. */
-List *
-wf_start_fired(const EventGroup *group)
+/* Collects the rules of a kind that the net change sets off. */
+static List *
+fired_rules(const EventGroup *group, char kind)
 {
 	List	   *seen = NIL;
 	List	   *fired = NIL;
@@ -176,7 +176,7 @@ wf_start_fired(const EventGroup *group)
 				continue;
 			seen = lappend_int(seen, id);
 			rule = wf_start_rule(id);
-			if (rule == NULL || rule->kind != RULE_AFTER)
+			if (rule == NULL || rule->kind != kind)
 				continue;
 			find_hits(group, id, &first, &last);
 			if (sets_off(group, rule, &first, &last))
@@ -190,6 +190,18 @@ wf_start_fired(const EventGroup *group)
 			}
 		}
 	return fired;
+}
+
+List *
+wf_start_fired(const EventGroup *group)
+{
+	return fired_rules(group, RULE_AFTER);
+}
+
+List *
+wf_start_awaited(const EventGroup *group)
+{
+	return fired_rules(group, RULE_CHANGE);
 }
 
 Event

@@ -23,6 +23,8 @@ extern void wf_start_new_batch(void);
 
 /* Fired *: start rules of the group that its net change sets off. */
 extern List *wf_start_fired(const EventGroup *group);
+/* The same for rules of WAIT FOR. */
+extern List *wf_start_awaited(const EventGroup *group);
 
 /*
  * Whole WHEN and FOR for one rule; enters each row (or, with derive, appends

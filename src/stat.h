@@ -22,6 +22,8 @@ typedef enum
 	STAT_DIRECT,						/* of them, run without the executor (direct.c) */
 	STAT_WAITS,							/* begun */
 	STAT_RESUMED,						/* waits that were over */
+	STAT_WOKEN,							/* enrollments looked at because of a row they are tied to */
+	STAT_SWEPT,							/* enrollments looked at because time went by */
 	STAT_RETRIES,						/* attempts put off to later, after an error */
 	STAT_FAILURES,						/* no attempts left */
 	STAT_HOLDS,

@@ -11,8 +11,10 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "lookup.h"
 #include "store.h"
 #include "wait.h"
 
@@ -87,6 +89,41 @@ wf_waiters(int64 tie)
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return waiters;
+}
+
+/*
+ * The next of an owner's waits for a tie, in order of the enrollments' ids.  Asked
+ * for each change of a watched table: the index is kept open for the batch.
+ */
+List *
+wf_wait_tied(int64 tie, int owner, int64 after, int limit)
+{
+	Lookup	   *lookup = wf_lookup_open(wf_store_relid("wait"), wf_store_index("wait_tie"));
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleTableSlot *slot;
+	ScanKeyData keys[3];
+	List	   *ids = NIL;
+	bool		isnull;
+
+	init_keys(keys, tie, owner);
+	ScanKeyInit(&keys[2], WAIT_ENROLLMENT, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
+	for (slot = wf_lookup_find(lookup, 3, keys, snapshot);
+		 slot != NULL && list_length(ids) < limit;
+		 slot = wf_lookup_next(lookup))
+	{
+		int64		id = DatumGetInt64(slot_getattr(slot, WAIT_ENROLLMENT, &isnull));
+
+		if (ids == NIL || *(int64 *) llast(ids) != id)
+		{
+			int64	   *item = palloc(sizeof(int64));
+
+			*item = id;
+			ids = lappend(ids, item);
+		}
+	}
+	UnregisterSnapshot(snapshot);
+	wf_lookup_close(lookup);
+	return ids;
 }
 
 /* The next of an owner's swept waits, in order of the enrollments' ids. */
