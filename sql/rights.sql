@@ -49,6 +49,10 @@ GRANT EXECUTE ON FUNCTION automation.next_time_after(time, timestamptz) TO PUBLI
 GRANT EXECUTE ON FUNCTION automation.next_anniversary(date) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.next_anniversary(date, time, text, timestamptz) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.next_anniversary_after(date, timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.next_opening(text, text, timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.is_open(timestamptz, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.add_business_time(timestamptz, interval, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.business_time_between(timestamptz, timestamptz, text, text) TO PUBLIC;
 
 -- From here on DDL is watched.  ALWAYS: also where session_replication_role
 -- says replica.  CREATE TRIGGER is in the list because pg_restore ends with the
