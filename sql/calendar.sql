@@ -76,8 +76,23 @@ COMMENT ON COLUMN automation.holiday.name IS 'for people';
 SELECT pg_catalog.pg_extension_config_dump('automation.calendar', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.holiday', '');
 
--- everybody's conditions may ask when it is open
-GRANT SELECT ON automation.calendar, automation.holiday TO PUBLIC;
+CREATE FUNCTION automation.calendar_check() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'wf_calendar_check';
+COMMENT ON FUNCTION automation.calendar_check() IS
+    'Trigger of automation.calendar and automation.holiday: refuses hours, zones and calendars that nobody could read (22023, 42704)';
+CREATE FUNCTION automation.calendar_changed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'wf_calendar_changed';
+COMMENT ON FUNCTION automation.calendar_changed() IS
+    'Trigger of automation.calendar and automation.holiday: tells the executors, who then look again at what waits for a moment of a calendar';
+
+CREATE TRIGGER calendar_check BEFORE INSERT OR UPDATE ON automation.calendar
+    FOR EACH ROW EXECUTE FUNCTION automation.calendar_check();
+CREATE TRIGGER calendar_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON automation.calendar
+    FOR EACH STATEMENT EXECUTE FUNCTION automation.calendar_changed();
+CREATE TRIGGER calendar_check BEFORE INSERT OR UPDATE ON automation.holiday
+    FOR EACH ROW EXECUTE FUNCTION automation.calendar_check();
+CREATE TRIGGER calendar_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON automation.holiday
+    FOR EACH STATEMENT EXECUTE FUNCTION automation.calendar_changed();
 
 CREATE FUNCTION automation.next_opening(calendar text DEFAULT 'default', zone text DEFAULT NULL, since timestamptz DEFAULT automation.now())
     RETURNS timestamptz

@@ -500,6 +500,16 @@ ask_condition(Run *run, Expression *expr)
 	return holds;
 }
 
+/* The moment moves when a calendar does. */
+static void
+tie_to_calendars(Enrollment *e)
+{
+	int64	   *tie = palloc(sizeof(int64));
+
+	*tie = wf_tie_calendar();
+	e->ties = lappend(e->ties, tie);
+}
+
 /* WAIT UNTIL: false = goes on at once, FOUND is set. */
 static bool
 begin_wait_until(Run *run, const Instruction *ins)
@@ -524,6 +534,8 @@ begin_wait_until(Run *run, const Instruction *ins)
 		if (e->moment != 0 && e->moment <= run->now)
 			return false;
 		e->waiting = WAITING_MOMENT;
+		if (ins->expr->deps->calendar)
+			tie_to_calendars(e);
 	}
 	set_deadline(run, ins);
 	e->wake_at = wake_time(e);
@@ -753,7 +765,7 @@ static bool
 is_settled(const Run *run, const Instruction *ins)
 {
 	return run->e->moment != 0 && run->program->time_zone == NULL &&
-		ins->expr->deps->columns == NIL && !ins->expr->deps->sublink;
+		ins->expr->deps->columns == NIL && !ins->expr->deps->sublink && !ins->expr->deps->calendar;
 }
 
 /* WAIT UNTIL moment (or an interval that was unknown): it may have moved. */

@@ -15,6 +15,7 @@
 
 #include "again.h"
 #include "blame.h"
+#include "calendar.h"
 #include "commands.h"
 #include "compat.h"
 #include "history.h"
@@ -246,6 +247,13 @@ run_command(Engine *engine, const Event *event, const ItemOptions *options)
 	{
 		if (reason && workflow)
 			wf_job_cancel(strtoi64(reason, NULL, 10), pg_strtoint32(workflow), options->now);
+		return;
+	}
+	if (strcmp(command, "calendar") == 0)
+	{
+		char	   *after = field_of(event->args, "after");
+
+		wf_calendar_wake(engine->owner, after ? strtoi64(after, NULL, 10) : 0);
 		return;
 	}
 	if (strcmp(command, "release") == 0 && event->target == 0)

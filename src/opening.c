@@ -162,6 +162,33 @@ wf_calendar_load(const char *name, const char *zone)
 	return calendar;
 }
 
+/* See opening.h.  NULLs are refused by the table. */
+void
+wf_calendar_check_row(HeapTuple tuple, TupleDesc desc)
+{
+	char	   *text = text_column(tuple, CALENDAR_HOURS, desc);
+	Hours		hours;
+
+	if (text)
+		read_hours(text, false, &hours);
+	(void) wf_zone(text_column(tuple, CALENDAR_ZONE, desc));
+}
+
+/* See opening.h. */
+void
+wf_holiday_check_row(HeapTuple tuple, TupleDesc desc, bool known)
+{
+	char	   *name = text_column(tuple, HOLIDAY_CALENDAR, desc);
+	char	   *text = text_column(tuple, HOLIDAY_HOURS, desc);
+	char	   *unused;
+	Hours		hours;
+
+	if (text)
+		read_hours(text, true, &hours);
+	if (known && name && strcmp(name, CALENDAR_DEFAULT) != 0 && !read_calendar(name, &unused, &unused))
+		refuse_name(name);
+}
+
 /* --- the openings of a day, in minutes --- */
 
 /* A range of a day, from 0 to 1440. */

@@ -4,6 +4,8 @@
 #ifndef WF_OPENING_H
 #define WF_OPENING_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "hours.h"
 #include "zone.h"
 
@@ -46,6 +48,11 @@ extern Calendar *wf_calendar_load(const char *name, const char *zone);
  * calendar (NULL: there are none); on those, as far as it opens at all.  ERROR if
  * the text is wrong. */
 extern Calendar *wf_calendar_of_window(const char *window, const char *name, const char *zone);
+
+/* ERROR with a hint unless a row of automation.calendar, or automation.holiday, can be
+ * read; known: the calendar of a holiday has to be there. */
+extern void wf_calendar_check_row(HeapTuple tuple, TupleDesc desc);
+extern void wf_holiday_check_row(HeapTuple tuple, TupleDesc desc, bool known);
 
 /* Going through the openings, in order of time or against it. */
 typedef struct OpeningWalk

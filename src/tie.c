@@ -26,6 +26,8 @@
 
 /* Seed of the ties of automation.finished(). */
 #define SEED_FINISHED UINT64CONST(0x66696e6973686564)
+/* The tie of the calendars itself. */
+#define SEED_CALENDAR UINT64CONST(0x63616c656e646172)
 
 /* The bytes of a number in an order that is the same on every machine. */
 static void
@@ -94,4 +96,12 @@ wf_tie_finished(int64 id)
 
 	number_bytes((uint64) id, bytes);
 	return not_swept(hash_bytes_extended(bytes, sizeof(bytes), SEED_FINISHED));
+}
+
+/* Tie of automation.calendar and automation.holiday.  Calendars change seldom: who
+ * waits for a moment of one looks when any of them does. */
+int64
+wf_tie_calendar(void)
+{
+	return not_swept(SEED_CALENDAR);
 }

@@ -19,4 +19,7 @@ extern bool wf_tie_is_plain(Oid type, Oid collation);
 /* Tie of "automation.finished(id)". */
 extern int64 wf_tie_finished(int64 id);
 
+/* Tie of the calendars, whichever. */
+extern int64 wf_tie_calendar(void);
+
 #endif
