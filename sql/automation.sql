@@ -141,7 +141,8 @@ CREATE TABLE automation.enrollment (
     wake_at     timestamptz,             -- of its timer
     cause       bigint[],
     attempt     int NOT NULL,
-    error       jsonb                    -- sqlstate, message, detail, context, line
+    error       jsonb,                   -- sqlstate, message, detail, context, line
+    goals       text[]                   -- names of goals had; after an empty one, of those skipped
 ) WITH (fillfactor = 90);
 CREATE INDEX enrollment_workflow ON automation.enrollment (workflow);
 CREATE INDEX enrollment_subject ON automation.enrollment (source, key);
@@ -222,6 +223,7 @@ CREATE TABLE automation.parked (
 );
 CREATE INDEX parked_retry ON automation.parked (owner, retry_at);
 CREATE INDEX parked_workflow ON automation.parked (workflow);
+CREATE INDEX parked_target ON automation.parked (target);
 
 -- History: a ring of 14 months, truncated at reuse.
 CREATE TABLE automation.history_00 (

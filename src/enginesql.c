@@ -12,12 +12,13 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "enginesql.h"
 #include "owner.h"
 
-#define ARGUMENTS_MAX 8
+#define ARGUMENTS_MAX 12
 
 typedef struct Arguments
 {
@@ -62,6 +63,10 @@ collect(Arguments *arguments, const char *types, va_list list)
 			case 'b':
 				arguments->types[i] = BOOLOID;
 				arguments->values[i] = BoolGetDatum(va_arg(list, int) != 0);
+				break;
+			case 'z':
+				arguments->types[i] = TIMESTAMPTZOID;
+				arguments->values[i] = TimestampTzGetDatum(va_arg(list, TimestampTz));
 				break;
 			case 't':
 				add_text(arguments, i, va_arg(list, const char *));

@@ -11,11 +11,6 @@
  * increment, so that the next look-up sees its rows.  An Enrollment that was
  * stored keeps its row's tuple in the context it was made in; after a rollback
  * it must be loaded again.
- *
- * jsonb "waiting": {"kind": interval | moment | condition, "deadline" and
- * "moment": microseconds since 2000-01-01 UTC, "waits_for": words, "swept":
- * true, "ties": [text], "rows": [[source, key]], "started": microseconds,
- * "taken_over": true, "fresh": [number]}; absent members are 0, false or empty.  Ties and rows say which rows of wait and argument exist.
  */
 #include "postgres.h"
 
@@ -24,6 +19,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -32,8 +28,10 @@
 
 #include "compat.h"
 #include "enrollment.h"
+#include "enrollment_json.h"
 #include "event_internal.h"
 #include "key.h"
+#include "parked.h"
 #include "rekey.h"
 #include "sequence.h"
 #include "store.h"
@@ -46,9 +44,9 @@ enum
 	COL_ID = 1, COL_WORKFLOW, COL_VERSION, COL_OWNER, COL_SOURCE, COL_KEY, COL_ENTRY_KEY,
 	COL_ARGS, COL_VARS, COL_FOUND, COL_STATEMENT, COL_EPOCH, COL_STATE, COL_REASON,
 	COL_WAITING, COL_JUMPS, COL_ENTERED_AT, COL_SINCE, COL_WAKE_AT, COL_CAUSE, COL_ATTEMPT,
-	COL_ERROR
+	COL_ERROR, COL_GOALS
 };
-#define ENROLLMENT_COLUMNS COL_ERROR
+#define ENROLLMENT_COLUMNS COL_GOALS
 
 /* Columns of automation.argument and automation.call. */
 #define ARGUMENT_SOURCE 1
@@ -74,367 +72,11 @@ static const char *const state_names[] =
 	[STATE_FAILED] = "failed"
 };
 
-static const char *const waiting_names[] =
-{
-	[WAITING_NONE] = "none",
-	[WAITING_INTERVAL] = "interval",
-	[WAITING_MOMENT] = "moment",
-	[WAITING_CONDITION] = "condition",
-	[WAITING_BEGIN] = "begin"
-};
-
 /* Name of a state, as stored. */
 const char *
 wf_state_name(EnrollmentState state)
 {
 	return state_names[state];
-}
-
-/* Index of a name in an array of names; ERROR for a row nobody of us wrote. */
-static int
-find_name(const char *name, const char *const *names, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (strcmp(names[i], name) == 0)
-			return i;
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("invalid state \"%s\" of an enrollment", name)));
-	return 0;
-}
-
-/* A bare string as jsonb value; the bytes are not copied. */
-static JsonbValue
-string_value(const char *string)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = (char *) string;
-	value.val.string.len = strlen(string);
-	return value;
-}
-
-static JsonbValue
-int_value(int64 number)
-{
-	JsonbValue	value;
-
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	return value;
-}
-
-static void
-push_key(JsonbParseState **state, const char *key)
-{
-	JsonbValue	value = string_value(key);
-
-	pushJsonbValue(state, WJB_KEY, &value);
-}
-
-static void
-push_member(JsonbParseState **state, const char *key, JsonbValue value)
-{
-	push_key(state, key);
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-/* Appends a string or null to an array. */
-static void
-push_text(JsonbParseState **state, const char *text)
-{
-	JsonbValue	value;
-
-	if (text)
-		value = string_value(text);
-	else
-		value.type = jbvNull;
-	pushJsonbValue(state, WJB_ELEM, &value);
-}
-
-/* The text of a jsonb string; NULL for anything else. */
-static char *
-text_of_value(const JsonbValue *value)
-{
-	return value && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
-}
-
-/* The number of a jsonb number; 0 for anything else. */
-static int64
-int_of_value(const JsonbValue *value)
-{
-	if (value == NULL || value->type != jbvNumeric)
-		return 0;
-	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
-}
-
-/* A member of an object; NULL if it is not there. */
-static JsonbValue *
-member(Jsonb *object, const char *key)
-{
-	if (!JB_ROOT_IS_OBJECT(object))
-		return NULL;
-	return getKeyJsonValueFromContainer(&object->root, key, strlen(key), NULL);
-}
-
-/* Elements of an array member; 0 if it is no array. */
-static int
-array_size(const JsonbValue *array)
-{
-	return array && array->type == jbvBinary && JsonContainerIsArray(array->val.binary.data) ?
-		JsonContainerSize(array->val.binary.data) : 0;
-}
-
-/* Tells whether an argument is a row: the subject, or one of row_args. */
-static bool
-is_row(const Enrollment *e, int i)
-{
-	const char *key;
-	ListCell   *lc;
-
-	if (i == 0)
-		return e->source != 0;
-	if (e->args[i][0] != '[')
-		return false;
-	key = wf_key_lookup(e->args[i]);
-	foreach(lc, e->row_args)
-		if (strcmp(wf_rekey_plain(((RowArgument *) lfirst(lc))->key), key) == 0)
-			return true;
-	return false;
-}
-
-/* args: per argument an array of key texts, the text of a value, or null. */
-static Jsonb *
-args_to_jsonb(const Enrollment *e)
-{
-	JsonbParseState *state = NULL;
-	char	  **texts;
-	int			n;
-
-	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < e->nargs; i++)
-	{
-		if (e->args[i] == NULL || !is_row(e, i))
-		{
-			push_text(&state, e->args[i]);
-			continue;
-		}
-		texts = wf_key_split(e->args[i], &n);
-		pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-		for (int k = 0; k < n; k++)
-			push_text(&state, texts[k]);
-		pushJsonbValue(&state, WJB_END_ARRAY, NULL);
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
-}
-
-/* A key, from its array of texts. */
-static char *
-key_of_array(JsonbContainer *array)
-{
-	int			n = JsonContainerSize(array);
-	const char **texts = palloc(Max(n, 1) * sizeof(char *));
-
-	for (int i = 0; i < n; i++)
-		texts[i] = text_of_value(getIthJsonbValueFromContainer(array, i));
-	return wf_key_make(n, texts);
-}
-
-/* The texts of an array of strings, nulls and keys. */
-static char **
-texts_of_jsonb(Jsonb *array, int *n)
-{
-	char	  **texts;
-
-	*n = JB_ROOT_IS_ARRAY(array) ? JB_ROOT_COUNT(array) : 0;
-	texts = palloc(Max(*n, 1) * sizeof(char *));
-	for (int i = 0; i < *n; i++)
-	{
-		JsonbValue *value = getIthJsonbValueFromContainer(&array->root, i);
-
-		texts[i] = value->type == jbvBinary ? key_of_array(value->val.binary.data) : text_of_value(value);
-	}
-	return texts;
-}
-
-/* vars: an array of texts and nulls. */
-static Jsonb *
-vars_to_jsonb(const Enrollment *e)
-{
-	JsonbParseState *state = NULL;
-
-	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < e->nvars; i++)
-		push_text(&state, e->vars[i]);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
-}
-
-/* Member "ties" of waiting. */
-static void
-push_ties(JsonbParseState **state, List *ties)
-{
-	ListCell   *lc;
-
-	push_key(state, "ties");
-	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	foreach(lc, ties)
-		push_text(state, psprintf(INT64_FORMAT, *(int64 *) lfirst(lc)));
-	pushJsonbValue(state, WJB_END_ARRAY, NULL);
-}
-
-/* Member "rows" of waiting. */
-static void
-push_rows(JsonbParseState **state, List *rows)
-{
-	ListCell   *lc;
-
-	push_key(state, "rows");
-	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	foreach(lc, rows)
-	{
-		RowArgument *row = lfirst(lc);
-		JsonbValue	source = int_value(row->source);
-
-		pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-		pushJsonbValue(state, WJB_ELEM, &source);
-		push_text(state, row->key);
-		pushJsonbValue(state, WJB_END_ARRAY, NULL);
-	}
-	pushJsonbValue(state, WJB_END_ARRAY, NULL);
-}
-
-/* What another version needs to know: "started", "taken_over" and "fresh". */
-static void
-push_crossing(JsonbParseState **state, const Enrollment *e)
-{
-	JsonbValue	yes = {.type = jbvBool, .val.boolean = true};
-	ListCell   *lc;
-
-	if (e->waiting != WAITING_NONE && e->started != 0)
-		push_member(state, "started", int_value(e->started));
-	if (e->waiting != WAITING_NONE && e->taken_over)
-		push_member(state, "taken_over", yes);
-	if (e->fresh == NIL)
-		return;
-	push_key(state, "fresh");
-	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	foreach(lc, e->fresh)
-	{
-		JsonbValue	number = int_value(lfirst_int(lc));
-
-		pushJsonbValue(state, WJB_ELEM, &number);
-	}
-	pushJsonbValue(state, WJB_END_ARRAY, NULL);
-}
-
-/* waiting; NULL if there is nothing to say. */
-static Jsonb *
-waiting_to_jsonb(const Enrollment *e)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	swept = {.type = jbvBool, .val.boolean = true};
-
-	if (e->waiting == WAITING_NONE && e->deadline == 0 && e->moment == 0 && !e->swept &&
-		e->ties == NIL && e->waits_for == NULL && e->row_args == NIL && e->fresh == NIL)
-		return NULL;
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	if (e->waiting != WAITING_NONE)
-		push_member(&state, "kind", string_value(waiting_names[e->waiting]));
-	if (e->deadline != 0)
-		push_member(&state, "deadline", int_value(e->deadline));
-	if (e->moment != 0)
-		push_member(&state, "moment", int_value(e->moment));
-	if (e->waiting != WAITING_NONE && e->began != 0)
-		push_member(&state, "began", int_value(e->began));
-	if (e->waiting != WAITING_NONE && e->pending != 0)
-		push_member(&state, "pending", int_value(e->pending));
-	if (e->waits_for)
-		push_member(&state, "waits_for", string_value(e->waits_for));
-	if (e->swept)
-		push_member(&state, "swept", swept);
-	if (e->ties != NIL)
-		push_ties(&state, e->ties);
-	if (e->row_args != NIL)
-		push_rows(&state, e->row_args);
-	push_crossing(&state, e);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/* Reads ties of waiting. */
-static List *
-ties_of_value(const JsonbValue *array)
-{
-	int			n = array_size(array);
-	List	   *ties = NIL;
-
-	for (int i = 0; i < n; i++)
-	{
-		char	   *text = text_of_value(getIthJsonbValueFromContainer(array->val.binary.data, i));
-		int64	   *tie = palloc(sizeof(int64));
-
-		*tie = text ? (int64) strtoll(text, NULL, 10) : TIE_SWEPT;
-		ties = lappend(ties, tie);
-	}
-	return ties;
-}
-
-/* Reads the row arguments of waiting. */
-static List *
-rows_of_value(const JsonbValue *array)
-{
-	int			n = array_size(array);
-	List	   *rows = NIL;
-
-	for (int i = 0; i < n; i++)
-	{
-		JsonbValue *pair = getIthJsonbValueFromContainer(array->val.binary.data, i);
-		RowArgument *row;
-
-		if (array_size(pair) != 2)
-			continue;
-		row = palloc(sizeof(RowArgument));
-		row->source = (int) int_of_value(getIthJsonbValueFromContainer(pair->val.binary.data, 0));
-		row->key = text_of_value(getIthJsonbValueFromContainer(pair->val.binary.data, 1));
-		if (row->key)
-			rows = lappend(rows, row);
-	}
-	return rows;
-}
-
-/* Reads what push_crossing() wrote. */
-static void
-crossing_of_jsonb(Enrollment *e, Jsonb *waiting)
-{
-	JsonbValue *taken_over = member(waiting, "taken_over");
-	JsonbValue *fresh = member(waiting, "fresh");
-	int			n = array_size(fresh);
-
-	e->started = int_of_value(member(waiting, "started"));
-	e->taken_over = taken_over && taken_over->type == jbvBool && taken_over->val.boolean;
-	e->fresh = NIL;
-	for (int i = 0; i < n; i++)
-		e->fresh = lappend_int(e->fresh,
-							   (int) int_of_value(getIthJsonbValueFromContainer(fresh->val.binary.data, i)));
-}
-
-/* Reads waiting into the enrollment. */
-static void
-waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
-{
-	JsonbValue *swept = member(waiting, "swept");
-	char	   *kind = text_of_value(member(waiting, "kind"));
-
-	e->waiting = kind ? find_name(kind, waiting_names, lengthof(waiting_names)) : WAITING_NONE;
-	e->deadline = int_of_value(member(waiting, "deadline"));
-	e->moment = int_of_value(member(waiting, "moment"));
-	e->began = int_of_value(member(waiting, "began"));
-	e->pending = int_of_value(member(waiting, "pending"));
-	e->waits_for = text_of_value(member(waiting, "waits_for"));
-	e->swept = swept && swept->type == jbvBool && swept->val.boolean;
-	e->ties = ties_of_value(member(waiting, "ties"));
-	e->row_args = rows_of_value(member(waiting, "rows"));
-	crossing_of_jsonb(e, waiting);
 }
 
 /* A column's value, or 0 and "" for a null one. */
@@ -456,6 +98,49 @@ jsonb_or_null(const Datum *values, const bool *nulls, int column)
 	return nulls[column - 1] ? NULL : DatumGetJsonbPCopy(values[column - 1]);
 }
 
+/* goals: those had, an empty string, those skipped; no goal's name is empty. */
+static Datum
+goals_to_array(const Enrollment *e, bool *isnull)
+{
+	int			n = 0;
+	Datum	   *items;
+	ListCell   *lc;
+
+	*isnull = e->goals == NIL && e->goals_skipped == NIL;
+	if (*isnull)
+		return (Datum) 0;
+	items = palloc(sizeof(Datum) * (list_length(e->goals) + list_length(e->goals_skipped) + 1));
+	foreach(lc, e->goals)
+		items[n++] = CStringGetTextDatum(lfirst(lc));
+	if (e->goals_skipped != NIL)
+		items[n++] = CStringGetTextDatum("");
+	foreach(lc, e->goals_skipped)
+		items[n++] = CStringGetTextDatum(lfirst(lc));
+	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static void
+goals_of_array(Enrollment *e, Datum array)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	bool		skipped = false;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = nulls[i] ? "" : TextDatumGetCString(items[i]);
+
+		if (name[0] == '\0')
+			skipped = true;
+		else if (skipped)
+			e->goals_skipped = lappend(e->goals_skipped, name);
+		else
+			e->goals = lappend(e->goals, name);
+	}
+}
+
 /* Makes an Enrollment from its row. */
 static Enrollment *
 from_row(const Datum *values, const bool *nulls)
@@ -470,18 +155,18 @@ from_row(const Datum *values, const bool *nulls)
 	e->source = DatumGetInt32(value_or_zero(values, nulls, COL_SOURCE));
 	e->key = text_or_null(values, nulls, COL_KEY);
 	e->entry_key = text_or_null(values, nulls, COL_ENTRY_KEY);
-	e->args = texts_of_jsonb(DatumGetJsonbP(values[COL_ARGS - 1]), &e->nargs);
+	e->args = wf_enrollment_texts_of_jsonb(DatumGetJsonbP(values[COL_ARGS - 1]), &e->nargs);
 	jsonb = jsonb_or_null(values, nulls, COL_VARS);
 	if (jsonb)
-		e->vars = texts_of_jsonb(jsonb, &e->nvars);
+		e->vars = wf_enrollment_texts_of_jsonb(jsonb, &e->nvars);
 	e->found = DatumGetBool(values[COL_FOUND - 1]);
 	e->statement = DatumGetInt32(values[COL_STATEMENT - 1]);
 	e->epoch = DatumGetInt32(values[COL_EPOCH - 1]);
-	e->state = find_name(text_or_null(values, nulls, COL_STATE), state_names, lengthof(state_names));
+	e->state = wf_enrollment_find_name(text_or_null(values, nulls, COL_STATE), state_names, lengthof(state_names));
 	e->reason = text_or_null(values, nulls, COL_REASON);
 	jsonb = jsonb_or_null(values, nulls, COL_WAITING);
 	if (jsonb)
-		waiting_of_jsonb(e, jsonb);
+		wf_enrollment_waiting_of_jsonb(e, jsonb);
 	e->jumps = jsonb_or_null(values, nulls, COL_JUMPS);
 	e->entered_at = DatumGetTimestampTz(values[COL_ENTERED_AT - 1]);
 	e->since = DatumGetTimestampTz(values[COL_SINCE - 1]);
@@ -489,6 +174,8 @@ from_row(const Datum *values, const bool *nulls)
 	e->cause = wf_int64_items(values[COL_CAUSE - 1], nulls[COL_CAUSE - 1], &e->ncause);
 	e->attempt = DatumGetInt32(values[COL_ATTEMPT - 1]);
 	e->error = jsonb_or_null(values, nulls, COL_ERROR);
+	if (!nulls[COL_GOALS - 1])
+		goals_of_array(e, values[COL_GOALS - 1]);
 	e->stored = true;
 	return e;
 }
@@ -522,14 +209,14 @@ to_row(const Enrollment *e, Datum *values, bool *nulls)
 	values[COL_SOURCE - 1] = Int32GetDatum(e->source);
 	set_text(values, nulls, COL_KEY, e->key ? wf_key_lookup(e->key) : NULL);
 	set_text(values, nulls, COL_ENTRY_KEY, wf_key_lookup(e->entry_key));
-	set_jsonb(values, nulls, COL_ARGS, args_to_jsonb(e));
-	set_jsonb(values, nulls, COL_VARS, e->nvars > 0 ? vars_to_jsonb(e) : NULL);
+	set_jsonb(values, nulls, COL_ARGS, wf_enrollment_args_to_jsonb(e));
+	set_jsonb(values, nulls, COL_VARS, e->nvars > 0 ? wf_enrollment_vars_to_jsonb(e) : NULL);
 	values[COL_FOUND - 1] = BoolGetDatum(e->found);
 	values[COL_STATEMENT - 1] = Int32GetDatum(e->statement);
 	values[COL_EPOCH - 1] = Int32GetDatum(e->epoch);
 	set_text(values, nulls, COL_STATE, wf_state_name(e->state));
 	set_text(values, nulls, COL_REASON, e->reason);
-	set_jsonb(values, nulls, COL_WAITING, waiting_to_jsonb(e));
+	set_jsonb(values, nulls, COL_WAITING, wf_enrollment_waiting_to_jsonb(e));
 	set_jsonb(values, nulls, COL_JUMPS, e->jumps);
 	values[COL_ENTERED_AT - 1] = TimestampTzGetDatum(e->entered_at);
 	values[COL_SINCE - 1] = TimestampTzGetDatum(e->since);
@@ -538,6 +225,7 @@ to_row(const Enrollment *e, Datum *values, bool *nulls)
 	values[COL_CAUSE - 1] = wf_int64_array(e->ncause, e->cause, &nulls[COL_CAUSE - 1]);
 	values[COL_ATTEMPT - 1] = Int32GetDatum(e->attempt);
 	set_jsonb(values, nulls, COL_ERROR, e->error);
+	values[COL_GOALS - 1] = goals_to_array(e, &nulls[COL_GOALS - 1]);
 }
 
 /* Key of a scan: a text column of an index is ordered by the column's collation. */
@@ -697,23 +385,20 @@ attached_to_row(const Enrollment *e)
 	stored.wake_at = isnull ? 0 : DatumGetTimestampTz(value);
 	value = heap_getattr(e->tuple, COL_WAITING, RelationGetDescr(rel), &isnull);
 	if (!isnull)
-		waiting_of_jsonb(&stored, DatumGetJsonbPCopy(value));
+		wf_enrollment_waiting_of_jsonb(&stored, DatumGetJsonbPCopy(value));
 	table_close(rel, NoLock);
 	return attached_to(&stored);
 }
 
 static bool
-same_ties(List *left, List *right)
+has_tie(List *ties, int64 tie)
 {
-	ListCell   *a;
-	ListCell   *b;
+	ListCell   *lc;
 
-	if (list_length(left) != list_length(right))
-		return false;
-	forboth(a, left, b, right)
-		if (*(int64 *) lfirst(a) != *(int64 *) lfirst(b))
-			return false;
-	return true;
+	foreach(lc, ties)
+		if (*(int64 *) lfirst(lc) == tie)
+			return true;
+	return false;
 }
 
 static bool
@@ -783,13 +468,12 @@ move_attached(const Enrollment *e, Attached old, Attached new)
 		wf_timer_delete(e->owner, old.wake_at, e->id);
 	if (new.wake_at != 0)
 		wf_timer_insert(e->owner, new.wake_at, e->id, e->epoch);
-	if (!same_ties(old.ties, new.ties))
-	{
-		foreach(lc, old.ties)
+	foreach(lc, old.ties)
+		if (!has_tie(new.ties, *(int64 *) lfirst(lc)))
 			wf_wait_delete(*(int64 *) lfirst(lc), e->owner, e->id);
-		foreach(lc, new.ties)
+	foreach(lc, new.ties)
+		if (!has_tie(old.ties, *(int64 *) lfirst(lc)))
 			wf_wait_insert(*(int64 *) lfirst(lc), e->owner, e->id);
-	}
 	if (!same_rows(old.rows, new.rows))
 	{
 		foreach(lc, old.rows)
@@ -855,6 +539,8 @@ wf_enrollment_end(Enrollment *e)
 		CommandCounterIncrement();
 		e->stored = false;
 		e->tuple = NULL;
+		if (e->kept)
+			wf_parked_forget(e->id);
 	}
 	if (!e->uncalled)
 		wf_call_close(e->id);

@@ -16,7 +16,8 @@ typedef enum
 	WAITING_NONE,
 	WAITING_INTERVAL,					/* WAIT FOR: until deadline */
 	WAITING_MOMENT,						/* WAIT UNTIL moment: wake_at moves with its columns; NULL moment: unknown yet */
-	WAITING_CONDITION,					/* WAIT UNTIL condition */
+	WAITING_CONDITION,					/* WAIT UNTIL condition, GOAL .. OTHERWISE WAIT */
+	WAITING_CHANGE,						/* WAIT FOR a change */
 	WAITING_BEGIN						/* for its turn: the statement it stands on has not been run */
 } WaitingKind;
 
@@ -56,10 +57,16 @@ typedef struct Enrollment
 	bool		taken_over;				/* from another version: its times and condition are to be asked for anew */
 	List	   *fresh;					/* of int: variables that a new version added, not yet initialised */
 	TimestampTz pending;				/* of a change that came in time but could not be looked at; 0 = none */
-	bool		swept;					/* has now() in it */
+	char	   *snapshot;				/* WAITING_CHANGE: of the batch it began in; NULL = every change counts */
+	int64		change_xact;			/* ... its transaction (xid8) */
+	int64		change_seq;				/* ... its number among that one's events; no other wait has it */
+	bool		kept;					/* changes are kept for it (automation.parked) */
+	bool		swept;					/* something in it leaves no trace: looked at again and again */
 	List	   *ties;					/* of int64 *: wait rows */
 	char	   *waits_for;				/* words for the view, e.g. "c.renewal_date" */
 	Jsonb	   *jumps;
+	List	   *goals;					/* of char *: had */
+	List	   *goals_skipped;			/* of char *: not had when the flow came to them */
 	TimestampTz entered_at;
 	TimestampTz since;
 	TimestampTz wake_at;				/* 0 = no timer */

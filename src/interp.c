@@ -29,21 +29,20 @@
 #include "compat.h"
 #include "direct.h"
 #include "event.h"
+#include "goal.h"
 #include "interp.h"
+#include "interp_wait.h"
 #include "jump.h"
 #include "settings.h"
 #include "split.h"
 #include "stat.h"
 #include "stored.h"
-#include "wait.h"
 #include "watchdog.h"
 
 /* GO TO without AT MOST: this many jumps in a day, then the enrollment is held. */
 #define GOTO_DEFAULT_MOST 10
 
 static const Instruction *current = NULL;	/* where the running item stands */
-static List *asked_finished = NIL;		/* of int64 *: ids automation.finished() said "not yet" of */
-static MemoryContext asked_context = NULL;
 
 const Instruction *
 wf_run_current(void)
@@ -55,24 +54,7 @@ void
 wf_run_clear(void)
 {
 	current = NULL;
-	asked_finished = NIL;
-	asked_context = NULL;
-}
-
-/* automation.finished(id) was asked in an item and is not true yet. */
-void
-wf_run_asked_finished(int64 id)
-{
-	MemoryContext old;
-	int64	   *copy;
-
-	if (asked_context == NULL)
-		return;
-	old = MemoryContextSwitchTo(asked_context);
-	copy = palloc(sizeof(int64));
-	*copy = id;
-	asked_finished = lappend(asked_finished, copy);
-	MemoryContextSwitchTo(old);
+	wf_wait_forget_asked();
 }
 
 /* --- set-up --- */
@@ -113,6 +95,9 @@ wf_run_create(Program *program, Enrollment *e, TimestampTz now)
 	run->e = e;
 	run->frame = frame;
 	run->now = now;
+	run->exits_due = program->nexits > 0;
+	run->goals_due = program->ngoals > 0;
+	run->entering = e->statement == 0;
 	wf_frame_set(frame, PARAM_ENTERED, TIMESTAMPTZOID, TimestampTzGetDatum(e->entered_at), false);
 	wf_frame_set(frame, PARAM_FOUND, BOOLOID, BoolGetDatum(e->found), false);
 	for (i = 0; i < sig->nargs && i < e->nargs; i++)
@@ -190,8 +175,8 @@ init_fresh(Run *run)
 	run->e->fresh = NIL;
 }
 
-static void
-set_found(Run *run, bool found)
+void
+wf_run_set_found(Run *run, bool found)
 {
 	run->e->found = found;
 	wf_frame_set(run->frame, PARAM_FOUND, BOOLOID, BoolGetDatum(found), false);
@@ -303,8 +288,9 @@ exec_sql(Run *run, const Instruction *ins)
 
 	if (ins->nvars > 0 || !wf_direct_run(ins->sql, run->frame, &processed))
 		processed = exec_by_spi(run, ins);
-	set_found(run, processed > 0);
+	wf_run_set_found(run, processed > 0);
 	run->exits_due = run->program->nexits > 0;
+	run->goals_due = run->program->ngoals > 0;
 }
 
 static void
@@ -326,220 +312,6 @@ exec_split(Run *run, const Instruction *ins)
 
 	wf_frame_set(run->frame, PARAM_VAR(run->program->sig, ins->vars[0]), variable->type,
 				 wf_stored_in(arm, variable->type, variable->typmod), false);
-}
-
-/* start + interval in the item's zone. */
-static TimestampTz
-after_interval(TimestampTz start, Datum interval)
-{
-	return wf_clock_plus(start, DatumGetIntervalP(interval));
-}
-
-/* Words for the views: the columns a wait depends on. */
-static char *
-words_of(const Run *run, Dependencies *deps)
-{
-	StringInfoData words;
-	ListCell   *lc;
-
-	initStringInfo(&words);
-	foreach(lc, deps->columns)
-	{
-		DependentColumn *column = lfirst(lc);
-		int			arg = column->param - PARAM_ARG(0);
-
-		if (arg < 0 || arg >= run->program->sig->nargs)
-			continue;
-		appendStringInfo(&words, "%s%s%s%s", words.len ? ", " : "", run->program->sig->args[arg].name,
-						 column->name ? "." : "", column->name ? column->name : "");
-	}
-	if (deps->finished)
-		appendStringInfo(&words, "%sthe end of another enrollment", words.len ? ", " : "");
-	return words.data;
-}
-
-/* Clears what the last wait has left in the enrollment. */
-static void
-clear_wait(Enrollment *e)
-{
-	e->waiting = WAITING_NONE;
-	e->deadline = 0;
-	e->moment = 0;
-	e->began = 0;
-	e->started = 0;
-	e->taken_over = false;
-	e->pending = 0;
-	e->swept = false;
-	e->ties = NIL;
-	e->waits_for = NULL;
-	e->wake_at = 0;
-}
-
-/* Evaluates a moment; 0 = NULL. */
-static TimestampTz
-eval_moment(Run *run, Expression *expr)
-{
-	bool		isnull;
-	Datum		value = wf_expr_eval(expr, run->frame, &isnull);
-	TimestampTz moment;
-
-	if (isnull)
-		return 0;
-	switch (expr->until)
-	{
-		case UNTIL_DATE:
-			moment = wf_clock_of_local(DatumGetTimestamp(DirectFunctionCall1(date_timestamp, value)));
-			break;
-		case UNTIL_TIMESTAMP:
-			moment = wf_clock_of_local(DatumGetTimestamp(value));
-			break;
-		default:
-			moment = DatumGetTimestampTz(value);
-			break;
-	}
-	return moment == 0 ? -1 : moment;	/* 2000-01-01 is long past, too */
-}
-
-/* The moment as it was meant when the wait began: now() + '1 day' does not move
- * on with the clock.  What stands in the rows, however, is as it is now. */
-static TimestampTz
-moment_since(Run *run, Expression *expr, TimestampTz began)
-{
-	TimestampTz moment;
-
-	if (began == 0)
-		return eval_moment(run, expr);
-	wf_frame_set(run->frame, PARAM_NOW, TIMESTAMPTZOID, TimestampTzGetDatum(began), false);
-	moment = eval_moment(run, expr);
-	wf_frame_set(run->frame, PARAM_NOW, TIMESTAMPTZOID, TimestampTzGetDatum(run->now), false);
-	return moment;
-}
-
-/* When the timer of a wait has to fire: the moment or the deadline. */
-static TimestampTz
-wake_time(const Enrollment *e)
-{
-	if (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline))
-		return e->moment;
-	return e->deadline;
-}
-
-/* Days in a zone that is an expression: the end moves when the zone changes.  An
- * interval out of columns stays what it was when the wait began. */
-static bool
-end_depends_on_zone(const Run *run, const Instruction *ins, const Interval *interval)
-{
-	return run->program->time_zone && ins->expr->deps->columns == NIL &&
-		(interval->day != 0 || interval->month != 0);
-}
-
-/* WAIT FOR interval: false = goes on at once. */
-static bool
-begin_wait_for(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-	bool		isnull;
-	Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
-
-	clear_wait(e);
-	e->waits_for = words_of(run, ins->expr->deps);
-	if (isnull)
-	{
-		e->waiting = WAITING_MOMENT;	/* not known yet: decided by a change */
-		e->began = run->now;
-		return true;
-	}
-	if (end_depends_on_zone(run, ins, DatumGetIntervalP(interval)))
-		e->began = run->now;
-	e->deadline = after_interval(run->now, interval);
-	e->waiting = WAITING_INTERVAL;
-	e->wake_at = e->deadline;
-	return e->deadline > run->now;
-}
-
-/* TIMEOUT, if there is one. */
-static void
-set_deadline_from(Run *run, const Instruction *ins, TimestampTz start)
-{
-	bool		isnull;
-	Datum		interval;
-
-	if (ins->timeout == NULL)
-		return;
-	interval = wf_expr_eval(ins->timeout, run->frame, &isnull);
-	if (!isnull)
-		run->e->deadline = after_interval(start, interval);
-}
-
-static void
-set_deadline(Run *run, const Instruction *ins)
-{
-	set_deadline_from(run, ins, run->now);
-}
-
-/* Asks a condition and notes which calls it waits for. */
-static bool
-ask_condition(Run *run, Expression *expr)
-{
-	ListCell   *lc;
-	bool		holds;
-
-	asked_finished = NIL;
-	asked_context = run->frame->context;
-	holds = wf_expr_true(expr, run->frame);
-	run->e->ties = NIL;
-	foreach(lc, asked_finished)
-	{
-		int64	   *tie = palloc(sizeof(int64));
-
-		*tie = wf_tie_finished(*(int64 *) lfirst(lc));
-		run->e->ties = lappend(run->e->ties, tie);
-	}
-	asked_finished = NIL;
-	asked_context = NULL;
-	return holds;
-}
-
-/* The moment moves when a calendar does. */
-static void
-tie_to_calendars(Enrollment *e)
-{
-	int64	   *tie = palloc(sizeof(int64));
-
-	*tie = wf_tie_calendar();
-	e->ties = lappend(e->ties, tie);
-}
-
-/* WAIT UNTIL: false = goes on at once, FOUND is set. */
-static bool
-begin_wait_until(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-
-	clear_wait(e);
-	wf_expr_prepare(ins->expr);
-	e->waits_for = words_of(run, ins->expr->deps);
-	if (ins->expr->until == UNTIL_CONDITION)
-	{
-		if (ask_condition(run, ins->expr))
-			return false;
-		e->waiting = WAITING_CONDITION;
-		e->swept = ins->expr->deps->now;
-	}
-	else
-	{
-		if (ins->expr->deps->now)
-			e->began = run->now;
-		e->moment = eval_moment(run, ins->expr);
-		if (e->moment != 0 && e->moment <= run->now)
-			return false;
-		e->waiting = WAITING_MOMENT;
-		if (ins->expr->deps->calendar)
-			tie_to_calendars(e);
-	}
-	set_deadline(run, ins);
-	e->wake_at = wake_time(e);
-	return true;
 }
 
 /* GO TO: jumps, falls through, or runs into the cap (then *held). */
@@ -570,6 +342,47 @@ exec_goto(Run *run, const Instruction *ins, int pc, bool *held)
 	return pc + 1;
 }
 
+static Outcome
+outcome(OutcomeKind kind, const char *reason)
+{
+	Outcome		result = {kind, reason};
+
+	return result;
+}
+
+/* GOAL, reached by the flow: met, or what OTHERWISE says. */
+static int
+exec_goal(Run *run, const Instruction *ins, int pc, Outcome *result)
+{
+	if (wf_goal_is_had(run->e, ins->stmt->name.name))
+	{
+		wf_run_set_found(run, true);
+		return pc + 1;
+	}
+	if (wf_wait_ask(run, ins->expr))
+	{
+		wf_goal_achieved(run, ins);
+		return pc + 1;
+	}
+	wf_run_set_found(run, false);
+	switch (ins->stmt->otherwise)
+	{
+		case OTHERWISE_CONTINUE:
+			wf_goal_skipped(run, ins);
+			return pc + 1;
+		case OTHERWISE_WAIT:
+			wf_wait_begin_goal(run, ins);
+			(void) wf_wait_tie(run, ins);
+			*result = outcome(OUTCOME_WAITING, NULL);
+			return -1;
+		case OTHERWISE_EXIT:
+			wf_goal_skipped(run, ins);
+			*result = outcome(OUTCOME_ENDED, "exited");
+			return -1;
+	}
+	return -1;
+}
+
 /* --- the loop --- */
 
 /* Context line of every error inside an item. */
@@ -591,17 +404,9 @@ wf_run_exits(Run *run)
 
 	run->exits_due = false;
 	for (i = 0; i < run->program->nexits; i++)
-		if (wf_expr_true(run->program->exits[i], run->frame))
+		if (wf_wait_ask(run, run->program->exits[i]))
 			return true;
 	return false;
-}
-
-static Outcome
-outcome(OutcomeKind kind, const char *reason)
-{
-	Outcome		result = {kind, reason};
-
-	return result;
 }
 
 /* The subject was read and is gone. */
@@ -641,14 +446,14 @@ step(Run *run, int pc, Outcome *result)
 			return pc + 1;
 		case OP_WAIT_FOR:
 		case OP_WAIT_UNTIL:
-			if (ins->op == OP_WAIT_FOR ? begin_wait_for(run, ins) : begin_wait_until(run, ins))
-			{
-				*result = outcome(OUTCOME_WAITING, NULL);
-				return -1;
-			}
-			clear_wait(run->e);
-			set_found(run, true);
-			return pc + 1;
+		case OP_WAIT_CHANGE:
+			if (!wf_wait_begin(run, ins))
+				return pc + 1;
+			(void) wf_wait_tie(run, ins);
+			*result = outcome(OUTCOME_WAITING, NULL);
+			return -1;
+		case OP_GOAL:
+			return exec_goal(run, ins, pc, result);
 		case OP_EXIT:
 			*result = outcome(OUTCOME_ENDED, "exited");
 			return -1;
@@ -678,6 +483,23 @@ stops_before(Run *run, Outcome *result)
 	return false;
 }
 
+/* A goal further down is reached: *pc is behind it. */
+static bool
+is_pulled(Run *run, int *pc)
+{
+	int			goal;
+
+	if (!run->goals_due || run->program->code[*pc].stmt == NULL)
+		return false;
+	goal = wf_goal_due(run);
+	if (goal < 0)
+		return false;
+	wf_goal_achieved(run, &run->program->code[goal]);
+	run->goals_due = true;				/* the next one may be, too */
+	*pc = goal + 1;
+	return true;
+}
+
 static Outcome
 run_loop(Run *run, int pc)
 {
@@ -702,6 +524,9 @@ run_loop(Run *run, int pc)
 		}
 		if (stops_before(run, &result))
 			return result;
+		if (is_pulled(run, &pc))
+			continue;
+		run->entering = false;
 		if (wf_history_level == HISTORY_STATEMENTS && current->stmt && current->op != OP_JUMP)
 			run->trace = lappend_int(run->trace, current->stmt->ordinal);
 		if (run->watchdog > 0)		/* each statement has the whole time; the item's end stops it */
@@ -733,173 +558,14 @@ wf_run_from(Run *run, int pc)
 
 /* --- waking --- */
 
-/*
- * WAIT UNTIL condition.  What happened up to the deadline decides, however late
- * it is processed: a timer is looked at only after all earlier events, so the
- * condition is not asked again then, and a change after the deadline comes too
- * late.  A swept condition has no events, so it is asked once more.
- */
-static WakeResult
-wake_condition(Run *run, const Instruction *ins, TimestampTz at, bool timer)
-{
-	Enrollment *e = run->e;
-	bool		late = e->deadline != 0 && at > e->deadline;
-	bool		ask = e->swept || !(timer || late);
-
-	if (ask && ask_condition(run, ins->expr))
-	{
-		set_found(run, true);
-		return WAKE_RESUMES;
-	}
-	if (e->deadline != 0 && run->now >= e->deadline && (timer || late))
-	{
-		set_found(run, false);
-		return WAKE_RESUMES;
-	}
-	return e->ties == NIL ? WAKE_STAYS : WAKE_MOVED;
-}
-
-/* A moment that no row can move.  It is not asked for again, since there are
- * functions of the server's clock besides now(). */
-static bool
-is_settled(const Run *run, const Instruction *ins)
-{
-	return run->e->moment != 0 && run->program->time_zone == NULL &&
-		ins->expr->deps->columns == NIL && !ins->expr->deps->sublink && !ins->expr->deps->calendar;
-}
-
-/* WAIT UNTIL moment (or an interval that was unknown): it may have moved. */
-static WakeResult
-wake_moment(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-	TimestampTz before = e->wake_at;
-
-	if (ins->op == OP_WAIT_FOR)
-	{
-		bool		isnull;
-		Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
-
-		e->moment = isnull ? 0 : after_interval(e->began, interval);
-	}
-	else
-	{
-		wf_expr_prepare(ins->expr);
-		if (!is_settled(run, ins))
-			e->moment = moment_since(run, ins->expr, e->began);
-	}
-	if (e->moment != 0 && e->moment <= run->now)
-	{
-		set_found(run, true);
-		return WAKE_RESUMES;
-	}
-	if (e->deadline != 0 && e->deadline <= run->now)
-	{
-		set_found(run, false);
-		return WAKE_RESUMES;
-	}
-	e->wake_at = wake_time(e);
-	return e->wake_at == before ? WAKE_STAYS : WAKE_MOVED;
-}
-
-/* WAIT FOR interval: is the time over? */
-static WakeResult
-wake_interval(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-	TimestampTz before = e->deadline;
-
-	if (e->began != 0)
-	{
-		bool		isnull;
-		Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
-
-		if (!isnull)
-			e->deadline = after_interval(e->began, interval);
-	}
-	if (run->now >= e->deadline)
-	{
-		set_found(run, true);
-		return WAKE_RESUMES;
-	}
-	e->wake_at = e->deadline;
-	return e->deadline == before ? WAKE_STAYS : WAKE_MOVED;
-}
-
-/* WAIT FOR interval of another version: what was waited already counts. */
-static WakeResult
-take_over_wait_for(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-	bool		isnull;
-	Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
-
-	e->began = isnull || end_depends_on_zone(run, ins, DatumGetIntervalP(interval)) ? e->started : 0;
-	e->waiting = isnull ? WAITING_MOMENT : WAITING_INTERVAL;
-	e->deadline = isnull ? 0 : after_interval(e->started, interval);
-	e->wake_at = e->deadline;
-	if (isnull || e->deadline > run->now)
-		return WAKE_MOVED;
-	set_found(run, true);
-	return WAKE_RESUMES;
-}
-
-/* WAIT UNTIL of another version: asked for anew, the limit counts from its beginning. */
-static WakeResult
-take_over_wait_until(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-	bool		holds;
-
-	e->began = 0;
-	if (ins->expr->until == UNTIL_CONDITION)
-	{
-		e->waiting = WAITING_CONDITION;
-		e->swept = ins->expr->deps->now;
-		holds = ask_condition(run, ins->expr);
-	}
-	else
-	{
-		e->waiting = WAITING_MOMENT;
-		if (ins->expr->deps->now)
-			e->began = e->started;
-		e->moment = moment_since(run, ins->expr, e->began);
-		holds = e->moment != 0 && e->moment <= run->now;
-	}
-	set_deadline_from(run, ins, e->started);
-	e->wake_at = wake_time(e);
-	if (!holds && (e->deadline == 0 || e->deadline > run->now))
-		return WAKE_MOVED;
-	set_found(run, holds);
-	return WAKE_RESUMES;
-}
-
-/* The first look at a wait that began in another version. */
-static WakeResult
-take_over(Run *run, const Instruction *ins)
-{
-	Enrollment *e = run->e;
-
-	init_fresh(run);
-	wf_run_store_values(run);
-	wf_expr_prepare(ins->expr);
-	e->taken_over = false;
-	e->waits_for = words_of(run, ins->expr->deps);
-	e->moment = 0;
-	e->deadline = 0;
-	e->swept = false;
-	e->ties = NIL;
-	return ins->op == OP_WAIT_FOR ? take_over_wait_for(run, ins) : take_over_wait_until(run, ins);
-}
-
 /* Decides what a change, a timer or a sweep means for a waiting enrollment. */
 WakeResult
 wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
 {
-	Enrollment *e = run->e;
-	const Instruction *ins = &run->program->code[run->program->pc_of[e->statement]];
+	const Instruction *ins = &run->program->code[run->program->pc_of[run->e->statement]];
 	ErrorContextCallback callback;
-	WakeResult	result = WAKE_STAYS;
+	WakeResult	result;
+	int			goal;
 
 	callback.callback = statement_context;
 	callback.arg = run;
@@ -908,6 +574,11 @@ wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
 	current = ins;
 	if (run->watchdog > 0)
 		wf_watchdog_start(run->watchdog, run->terminate);
+	if (run->e->fresh != NIL)
+	{
+		init_fresh(run);
+		wf_run_store_values(run);
+	}
 	if (run->program->sig->args[0].is_row && !wf_frame_row_exists(run->frame, 0))
 	{
 		*reason = run->frame->not_visible ? "subject_not_visible" : "subject_deleted";
@@ -918,14 +589,17 @@ wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason)
 		*reason = "exit_when";
 		result = WAKE_ENDS;
 	}
-	else if (e->taken_over)
-		result = take_over(run, ins);
-	else if (e->waiting == WAITING_INTERVAL)
-		result = wake_interval(run, ins);
-	else if (e->waiting == WAITING_MOMENT)
-		result = wake_moment(run, ins);
-	else if (e->waiting == WAITING_CONDITION)
-		result = wake_condition(run, ins, at, timer);
+	else if ((goal = wf_goal_due(run)) >= 0)
+	{
+		wf_goal_achieved(run, &run->program->code[goal]);
+		run->goals_due = true;			/* the next one may be, too */
+		run->pc = goal + 1;
+		result = WAKE_PULLED;
+	}
+	else if (run->e->taken_over)
+		result = wf_wait_take_over(run, ins);
+	else
+		result = wf_wait_wake(run, ins, at, timer);
 	error_context_stack = callback.previous;
 	return result;
 }

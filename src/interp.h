@@ -1,8 +1,8 @@
 /*
  * interp.h -- runs a program from a statement to its next wait.
  *
- * Writes no engine table: it fills in the enrollment in memory and returns an
- * outcome, which the caller persists.
+ * Writes no engine table but the goals that are reached (goal.h): it fills in the
+ * enrollment in memory and returns an outcome, which the caller persists.
  */
 #ifndef WF_INTERP_H
 #define WF_INTERP_H
@@ -34,6 +34,10 @@ typedef struct Run
 	int			watchdog;				/* ms per statement, 0 = none */
 	bool		terminate;				/* end the process at three times that */
 	bool		exits_due;				/* EXIT WHEN has to be looked at */
+	bool		goals_due;				/* GOALs to come have to be looked at */
+	bool		entering;				/* no statement has been run yet */
+	int			pc;						/* WAKE_PULLED: where it goes on */
+	List	   *changes;				/* of Event *: WAIT FOR a change has to look at these, in order */
 	List	   *trace;					/* ordinals of statements run, when the history wants them */
 	char	   *bad_zone;				/* TIME ZONE gave a name the server does not know */
 } Run;
@@ -52,6 +56,7 @@ typedef enum
 	WAKE_STAYS,
 	WAKE_MOVED,							/* stays, but e has to be saved */
 	WAKE_RESUMES,
+	WAKE_PULLED,						/* a goal is reached: goes on at run->pc */
 	WAKE_ENDS							/* EXIT WHEN, subject gone: *reason */
 } WakeResult;
 extern WakeResult wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason);
@@ -59,12 +64,15 @@ extern WakeResult wf_run_wake(Run *run, TimestampTz at, bool timer, const char *
 /* EXIT WHEN holds? */
 extern bool wf_run_exits(Run *run);
 
+/* FOUND, for the statements to come and for later. */
+extern void wf_run_set_found(Run *run, bool found);
+
 /* Where the running item stands: for error reports; NULL outside an item. */
 extern const Instruction *wf_run_current(void);
 extern void wf_run_clear(void);
 
 /* automation.finished(id), asked in an item, answered "not yet": the wait that
- * asks is tied to it. */
+ * asks is tied to it (interp_wait.c). */
 extern void wf_run_asked_finished(int64 id);
 
 /* Texts of arguments and variables back into e. */

@@ -27,6 +27,7 @@ enum
 	COL_ID = 1, COL_OWNER, COL_RETRY_AT, COL_ATTEMPT, COL_REASON, COL_WORKFLOW, COL_ERROR,
 	COL_AT, COL_KIND, COL_SOURCE
 };
+#define COL_TARGET (COL_SOURCE + 3)
 #define PARKED_COLUMNS (COL_SOURCE + EVENT_BODY_COLUMNS - 1)
 
 /* Inserts an event with the reason why it waits; fills tid, and id unless it is put aside again. */
@@ -104,6 +105,42 @@ wf_parked_due(int owner, TimestampTz now, int limit)
 	return due;
 }
 
+static int
+compare_ids(const ListCell *a, const ListCell *b)
+{
+	int64		left = ((Parked *) lfirst(a))->id;
+	int64		right = ((Parked *) lfirst(b))->id;
+
+	return left < right ? -1 : left > right;
+}
+
+/* The changes that are kept for an enrollment, oldest first. */
+List *
+wf_parked_kept(int64 target)
+{
+	Relation	rel = wf_store_open("parked", AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *kept = NIL;
+
+	ScanKeyInit(&key, COL_TARGET, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(target));
+	PushActiveSnapshot(GetLatestSnapshot());	/* detoasting needs one */
+	scan = wf_store_scan(rel, "parked_target", wf_store_snapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Parked	   *parked = from_row(tuple, RelationGetDescr(rel));
+
+		if (parked->event.kind == EVENT_WAKE && strcmp(parked->reason, PARKED_KEPT) == 0)
+			kept = lappend(kept, parked);
+	}
+	systable_endscan(scan);
+	PopActiveSnapshot();
+	table_close(rel, NoLock);
+	list_sort(kept, compare_ids);
+	return kept;
+}
+
 /* Finds the place of a parked event by its id. */
 static bool
 find_parked(Relation rel, int64 id, ItemPointer tid)
@@ -140,6 +177,16 @@ wf_parked_delete(const Parked *parked)
 	wf_store_delete(rel, &tid);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
+}
+
+/* The enrollment has ended. */
+void
+wf_parked_forget(int64 target)
+{
+	ListCell   *lc;
+
+	foreach(lc, wf_parked_kept(target))
+		wf_parked_delete(lfirst(lc));
 }
 
 /* When the next event of an owner is due again; 0 if none is, or none by time. */

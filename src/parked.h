@@ -19,7 +19,13 @@ typedef struct Parked
 	ItemPointerData tid;
 } Parked;
 
+/* reason of a change that is kept for an enrollment (change.c): never due by time */
+#define PARKED_KEPT "kept"
+
 extern void wf_parked_insert(Parked *parked);
+/* Parked *: what is kept for an enrollment, oldest first; and without looking, away with it. */
+extern List *wf_parked_kept(int64 target);
+extern void wf_parked_forget(int64 target);
 /* Parked * with retry_at <= now, oldest first. */
 extern List *wf_parked_due(int owner, TimestampTz now, int limit);
 extern void wf_parked_delete(const Parked *parked);

@@ -216,6 +216,27 @@ build_split(Builder *b, Statement *stmt)
 	ins->vars[0] = variable_index(b->program, stmt->name.name);
 }
 
+/* The change of AFTER or WAIT FOR: its table, its rows, its WHEN. */
+static void
+build_change(Program *program, Start *start, const Change *change, const char *construct)
+{
+	start->change = change;
+	if (FRAGMENT_ABSENT(change->table))
+		start->relation = program->sig->args[0].relation;
+	else
+		start->relation = wf_analyze_table(program->body, change->table);
+	start->scope = program->scope;
+	start->scope.see_args = false;
+	start->scope.see_change = true;
+	start->scope.change_relation = start->relation;
+	start->scope.has_old = (change->operations & (OP_UPDATE | OP_DELETE)) != 0;
+	start->scope.has_new = (change->operations & (OP_INSERT | OP_UPDATE)) != 0;
+	start->scope.construct = construct;
+	start->has_from = change->from.present;
+	start->has_to = change->to.present;
+	start->when = make_expression(program, &start->scope, change->when, EXPR_CONDITION, construct);
+}
+
 static void
 build_statement(Builder *b, Statement *stmt)
 {
@@ -257,7 +278,17 @@ build_statement(Builder *b, Statement *stmt)
 			emit(b, OP_EXIT, stmt);
 			break;
 		case STMT_WAIT_CHANGE:
+			ins = emit(b, OP_WAIT_CHANGE, stmt);
+			ins->change = palloc0(sizeof(Start));
+			build_change(program, ins->change, &stmt->change, "WAIT FOR");
+			ins->change->scope.see_args = true;
+			ins->timeout = make_expression(program, scope, stmt->timeout, EXPR_INTERVAL, "TIMEOUT");
+			break;
 		case STMT_GOAL:
+			program->goals[program->ngoals++] = program->ncode;
+			ins = emit(b, OP_GOAL, stmt);
+			ins->expr = make_expression(program, scope, stmt->expr, EXPR_CONDITION, "GOAL");
+			break;
 		case STMT_SEND:
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -309,6 +340,7 @@ build_code(Program *program)
 
 	program->code = palloc(sizeof(Instruction) * b.allocated);
 	program->pc_of = palloc0(sizeof(int) * (program->tree->nstatements + 1));
+	program->goals = palloc(sizeof(int) * (program->tree->nstatements + 1));
 	build_list(&b, program->tree->statements);
 	note_labels(&b, program->tree->end_labels);
 	emit(&b, OP_END, NULL);
@@ -368,21 +400,7 @@ build_start(Program *program, Clause *clause)
 	Start	   *start = &program->starts[program->nstarts++];
 	Fragment	none = {0, 0};
 
-	start->clause = clause;
-	if (FRAGMENT_ABSENT(clause->change.table))
-		start->relation = program->sig->args[0].relation;
-	else
-		start->relation = wf_analyze_table(program->body, clause->change.table);
-	start->scope = program->scope;
-	start->scope.see_args = false;
-	start->scope.see_change = true;
-	start->scope.change_relation = start->relation;
-	start->scope.has_old = (clause->change.operations & (OP_UPDATE | OP_DELETE)) != 0;
-	start->scope.has_new = (clause->change.operations & (OP_INSERT | OP_UPDATE)) != 0;
-	start->scope.construct = "AFTER";
-	start->has_from = clause->change.from.present;
-	start->has_to = clause->change.to.present;
-	start->when = make_expression(program, &start->scope, clause->change.when, EXPR_CONDITION, "AFTER");
+	build_change(program, start, &clause->change, "AFTER");
 	if (!FRAGMENT_ABSENT(clause->query))
 		start->query = make_sql(&start->scope, clause->query, none, FRAGMENT_QUERY);
 }
@@ -545,6 +563,9 @@ forget_by_relcache(Datum arg, Oid relid)
 		for (i = 0; i < program->nstarts; i++)
 			if (program->starts[i].relation == relid)
 				stale = true;
+		for (i = 0; i < program->ncode; i++)
+			if (program->code[i].change && program->code[i].change->relation == relid)
+				stale = true;
 	}
 }
 
@@ -571,6 +592,8 @@ free_plans(Program *program)
 		wf_expr_free(program->code[i].expr);
 		wf_expr_free(program->code[i].timeout);
 		wf_expr_free(program->code[i].per);
+		if (program->code[i].change)
+			wf_expr_free(program->code[i].change->when);
 		wf_direct_drop(program->code[i].sql);
 		wf_sql_free(program->code[i].sql);
 	}

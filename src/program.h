@@ -16,6 +16,8 @@ typedef enum
 	OP_ASSIGN,
 	OP_WAIT_FOR,
 	OP_WAIT_UNTIL,
+	OP_WAIT_CHANGE,
+	OP_GOAL,
 	OP_JUMP,							/* end of a branch */
 	OP_JUMP_UNLESS,						/* condition of IF, ELSIF */
 	OP_GOTO,
@@ -36,12 +38,13 @@ typedef struct Instruction
 	int			nvars;					/* INTO targets */
 	int		   *vars;
 	bool		backward;				/* GO TO */
+	struct Start *change;				/* OP_WAIT_CHANGE */
 } Instruction;
 
-/* AFTER clause: how an event becomes arguments. */
+/* A change as AFTER (how an event becomes arguments) and WAIT FOR speak of it. */
 typedef struct Start
 {
-	Clause	   *clause;
+	const Change *change;
 	Scope		scope;
 	Expression *when;					/* whole WHEN, or NULL */
 	SqlPlan    *query;					/* FOR, or NULL: the changed row */
@@ -77,6 +80,8 @@ typedef struct Program
 	int		   *per_arg;
 	int			nexits;
 	Expression **exits;
+	int			ngoals;
+	int		   *goals;					/* pcs of the GOAL statements, in source order */
 	Expression *time_zone;
 } Program;
 

@@ -22,11 +22,14 @@
 #include "utils/timestamp.h"
 
 #include "capture.h"
+#include "change.h"
 #include "compat.h"
 #include "event.h"
 #include "history.h"
+#include "interp_wait.h"
 #include "jump.h"
 #include "owner.h"
+#include "parked.h"
 #include "ready.h"
 #include "resume.h"
 #include "settings.h"
@@ -115,12 +118,10 @@ note_position(Enrollment *e, const Failure *failure)
 	if (!failure->decided)
 		return;
 	e->found = failure->found;
-	e->waiting = WAITING_NONE;
-	e->deadline = 0;
-	e->moment = 0;
-	e->swept = false;
-	e->ties = NIL;
-	e->waits_for = NULL;
+	wf_wait_clear(e);
+	if (e->kept)
+		wf_parked_forget(e->id);
+	e->kept = false;
 }
 
 /* Records a failure: another attempt later, at last "failed". */
@@ -174,14 +175,22 @@ create_run(Program *program, Enrollment *e, const ItemOptions *options)
 	run = wf_run_create(program, e, options->now);
 	run->watchdog = options->watchdog;
 	run->terminate = options->terminate;
-	run->exits_due = program->nexits > 0;
 	return run;
 }
 
 static bool
 is_wait(const Instruction *ins)
 {
-	return ins->op == OP_WAIT_FOR || ins->op == OP_WAIT_UNTIL;
+	return ins->op == OP_WAIT_FOR || ins->op == OP_WAIT_UNTIL || ins->op == OP_WAIT_CHANGE;
+}
+
+/* Can a wait of this kind be that statement's? */
+static bool
+may_wait(const Instruction *ins, WaitingKind waiting)
+{
+	if (ins->op == OP_GOAL)
+		return waiting == WAITING_CONDITION;
+	return is_wait(ins) && (ins->op == OP_WAIT_CHANGE) == (waiting == WAITING_CHANGE);
 }
 
 /* Goes on where it stands (see the head of the file). */
@@ -221,14 +230,18 @@ resume_behind(Run *run, const char *why)
 	decided_found = e->found;
 	wf_stat_count(STAT_RESUMED);
 	wf_history_write(e, run->now, "resumed", why, NULL);
-	e->waiting = WAITING_NONE;
-	e->wake_at = 0;
-	e->deadline = 0;
-	e->moment = 0;
-	e->swept = false;
-	e->ties = NIL;
-	e->waits_for = NULL;
+	wf_wait_clear(e);
 	run_on(run);
+}
+
+/* A goal has pulled it out of its wait.  The wait is not over for that: after an
+ * error it is looked at again. */
+static void
+resume_pulled(Run *run)
+{
+	wf_stat_count(STAT_RESUMED);
+	wf_wait_clear(run->e);
+	wf_persist(run, wf_run_from(run, run->pc));
 }
 
 /* Words for the history: what ended the wait. */
@@ -237,7 +250,9 @@ why_resumed(const Enrollment *e)
 {
 	if (e->waiting == WAITING_INTERVAL || (e->waiting == WAITING_MOMENT && e->found))
 		return "time";
-	return e->found ? "condition" : "timeout";
+	if (!e->found)
+		return "timeout";
+	return e->waiting == WAITING_CHANGE ? "change" : "condition";
 }
 
 /*
@@ -272,6 +287,9 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 			break;
 		case WAKE_RESUMES:
 			resume_behind(run, why_resumed(e));
+			break;
+		case WAKE_PULLED:
+			resume_pulled(run);
 			break;
 		case WAKE_STAYS:
 			if (stored_waiting && source != WAKE_BY_TIMER)
@@ -336,32 +354,30 @@ stands_on_program(const Enrollment *e, const Program *program)
 		return false;
 	if (e->waiting == WAITING_BEGIN)
 		return e->statement > 0;
-	return e->waiting == WAITING_NONE || is_wait(&program->code[program->pc_of[e->statement]]);
+	return e->waiting == WAITING_NONE || may_wait(&program->code[program->pc_of[e->statement]], e->waiting);
 }
 
-/* Wakes an enrollment; see resume.h. */
-void
-wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, const ItemOptions *options)
+/* A change that can't be looked at now is kept until the enrollment goes on. */
+static void
+keep(Enrollment *e, const Event *change)
 {
-	Enrollment *e = wf_enrollment_load(id);
+	if (change)
+		wf_change_keep(e, change);
+}
+
+/* Wakes one that may be awake at all; change: of a WAIT FOR, or NULL. */
+static void
+wake(Enrollment *e, WakeSource source, TimestampTz at, const Event *change, const ItemOptions *options)
+{
 	WorkflowRow *row;
 	const char *reason;
 	Program    *program;
 	Run		   *run;
 	int			level;
 
-	if (e == NULL || e->owner != options->owner || (source == WAKE_BY_TIMER && e->epoch != epoch))
-		return;
-	if (deleted)
-	{
-		wf_end(e, options->now, "subject_deleted");
-		return;
-	}
-	note_pending(e, source, at);
-	if (!concerns(e, source))
-		return;
 	if (options->failure)
 	{
+		keep(e, change);
 		wf_fail(e, options->now, options->failure);
 		return;
 	}
@@ -371,21 +387,26 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 		wf_end(e, options->now, reason);
 		return;
 	}
+	if (program && !stands_on_program(e, program))
+	{
+		program = NULL;
+		reason = "definition_invalid";
+	}
 	if (program == NULL)
 	{
+		keep(e, change);
 		if (e->state != STATE_HELD || strcmp(e->reason ? e->reason : "", reason) != 0)
 			wf_hold(e, options->now, reason);
-		return;
-	}
-	if (!stands_on_program(e, program))
-	{
-		wf_hold(e, options->now, "definition_invalid");
 		return;
 	}
 	level = wf_config_enter(program->path, program->sig->config);
 	if (source == WAKE_BY_COMMAND && e->state == STATE_HELD && strcmp(e->reason, "goto_limit") == 0)
 		wf_jump_forget(&e->jumps, e->statement);	/* a person said "go on" */
 	run = create_run(program, e, options);
+	if (change)
+		run->changes = list_make1(unconstify(Event *, change));
+	else if (e->kept)
+		run->changes = wf_change_take(e);
 	if (e->waiting == WAITING_BEGIN)
 		begin_here(run);
 	else if (e->waiting != WAITING_NONE)
@@ -396,10 +417,44 @@ wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, co
 	wf_config_leave(level);
 }
 
-/* Hands a change to an enrollment that waits for it; see resume.h. */
+/* Wakes an enrollment; see resume.h. */
 void
-wf_wake_change(int64 id, const struct Rule *rule, const struct Fired *fired, const EventGroup *group,
-			   const ItemOptions *options)
+wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool deleted, const ItemOptions *options)
 {
-	wf_wake(id, WAKE_BY_CHANGE, group->events[group->nevents - 1].at, 0, false, options);
+	Enrollment *e = wf_enrollment_load(id);
+
+	if (e == NULL || e->owner != options->owner || (source == WAKE_BY_TIMER && e->epoch != epoch))
+		return;
+	if (deleted)
+	{
+		wf_end(e, options->now, "subject_deleted");
+		return;
+	}
+	note_pending(e, source, at);
+	if (concerns(e, source))
+		wake(e, source, at, NULL, options);
+}
+
+/* A change that a WAIT FOR may be waiting for, and that counts. */
+static void
+wake_by_change(Enrollment *e, const Event *change, const ItemOptions *options)
+{
+	if (concerns(e, WAKE_BY_CHANGE))
+		wake(e, WAKE_BY_CHANGE, change->at, change, options);
+	else
+	{
+		keep(e, change);
+		wf_enrollment_save(e);
+	}
+}
+
+/* Hands a change to an enrollment that may wait for it; see resume.h. */
+void
+wf_wake_change(int64 id, const Rule *rule, const Fired *fired, const EventGroup *group, const ItemOptions *options)
+{
+	Enrollment *e = wf_enrollment_load(id);
+	Event		change;
+
+	if (e && e->owner == options->owner && wf_change_part(e, rule, fired, group, &change))
+		wake_by_change(e, &change, options);
 }

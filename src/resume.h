@@ -7,6 +7,7 @@
 
 #include "enroll.h"
 #include "event.h"
+#include "start.h"
 
 typedef enum
 {
@@ -42,11 +43,10 @@ extern void wf_wake(int64 id, WakeSource source, TimestampTz at, int epoch, bool
  * A change that WAIT FOR asks for, as far as capture could tell, for an enrollment
  * that stands on the rule's statement (in whatever state).  Whether it counts: by
  * xact and seq of the group's last event; xact invalid = that was decided before.
+ * What can't be looked at now is kept (change.h).
  */
-struct Rule;
-struct Fired;
-extern void wf_wake_change(int64 id, const struct Rule *rule, const struct Fired *fired,
-						   const EventGroup *group, const ItemOptions *options);
+extern void wf_wake_change(int64 id, const Rule *rule, const Fired *fired, const EventGroup *group,
+						   const ItemOptions *options);
 
 /* Ends it by command: unenroll, REPLACE. */
 extern void wf_end(Enrollment *e, TimestampTz now, const char *reason);

@@ -320,8 +320,8 @@ run_for(Program *program, Start *start, Frame *frame)
 /* --- evaluating --- */
 
 /* Sets old or new in the frame; false if the image could not be kept. */
-static bool
-set_row(Frame *frame, int paramid, Jsonb *image, Oid rowtype)
+bool
+wf_start_set_row(Frame *frame, int paramid, Jsonb *image, Oid rowtype)
 {
 	Datum		value = (Datum) 0;
 
@@ -381,10 +381,10 @@ literal_holds(Frame *frame, int paramid, const Word *column, const Literal *lite
 }
 
 /* FROM and TO that capture could not compare: their type is not the core's. */
-static bool
-literals_hold(Frame *frame, const Start *start, const Rule *rule)
+bool
+wf_start_literals_hold(Frame *frame, const Start *start, const Rule *rule)
 {
-	const Change *change = &start->clause->change;
+	const Change *change = start->change;
 
 	if (start->has_from && !rule_has_op(rule, RULE_OP_FROM) &&
 		!literal_holds(frame, PARAM_OLD, linitial(change->columns), &change->from))
@@ -415,13 +415,13 @@ evaluate(const Event *event, Program *program, const Rule *rule, TimestampTz now
 	Oid			rowtype = get_rel_type_id(start->relation);
 	List	   *rows;
 
-	if (!set_row(frame, PARAM_OLD, event->old, rowtype) ||
-		!set_row(frame, PARAM_NEW, event->new, rowtype))
+	if (!wf_start_set_row(frame, PARAM_OLD, event->old, rowtype) ||
+		!wf_start_set_row(frame, PARAM_NEW, event->new, rowtype))
 	{
 		refuse_change(event, program, "too_big");
 		return NIL;
 	}
-	if (rule->residual && !literals_hold(frame, start, rule))
+	if (rule->residual && !wf_start_literals_hold(frame, start, rule))
 		return NIL;
 	if (!wf_chain_begin(event->seq, event->ncause, event->cause, program->workflow))
 	{
@@ -523,26 +523,34 @@ is_paused(const WorkflowRow *row)
 	return strcmp(row->entry, "paused") == 0;
 }
 
+/* The row as it is now; false: it is gone, or the owner may not see it. */
+bool
+wf_start_row_now(const Event *event, const Start *start, Datum *value)
+{
+	Argument	row;
+	Relation	rel;
+
+	memset(&row, 0, sizeof(row));
+	row.relation = start->relation;
+	row.type = get_rel_type_id(start->relation);
+	rel = table_open(start->relation, AccessShareLock);
+	wf_key_columns(rel, &row.key);
+	table_close(rel, NoLock);
+	return event->key != NULL && row.key.natts > 0 && wf_subject_fetch(&row, event->key, value, NULL) == SUBJECT_FOUND;
+}
+
 /*
  * Does row security keep the changed row from the owner?  What the event
  * carries of it he may not see then, nor learn that it changed.  A row that is
  * gone can't be asked about any more.
  */
-static bool
-is_hidden(const Event *event, const Start *start)
+bool
+wf_start_is_hidden(const Event *event, const Start *start)
 {
-	Argument	row;
-	Relation	rel;
 	Datum		value;
 
-	if (check_enable_rls(start->relation, InvalidOid, true) != RLS_ENABLED)
-		return false;
-	memset(&row, 0, sizeof(row));
-	row.relation = start->relation;
-	rel = table_open(start->relation, AccessShareLock);
-	wf_key_columns(rel, &row.key);
-	table_close(rel, NoLock);
-	return event->key == NULL || row.key.natts == 0 || wf_subject_fetch(&row, event->key, &value, NULL) != SUBJECT_FOUND;
+	return check_enable_rls(start->relation, InvalidOid, true) == RLS_ENABLED &&
+		!wf_start_row_now(event, start, &value);
 }
 
 /* WHEN and FOR of one rule; see start.h. */
@@ -563,7 +571,7 @@ wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions
 		wf_start_park(event, rule->workflow, reason, options->now);
 		return;
 	}
-	if (rule->kind != RULE_AFTER || rule->clause > program->nstarts || is_hidden(event, &program->starts[rule->clause - 1]))
+	if (rule->kind != RULE_AFTER || rule->clause > program->nstarts || wf_start_is_hidden(event, &program->starts[rule->clause - 1]))
 		return;
 	level = wf_config_enter(program->path, program->sig->config);
 	entries = evaluate(event, program, rule, options->now);

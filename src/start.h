@@ -38,6 +38,14 @@ extern void wf_start_entry(const Event *event, const ItemOptions *options);
 /* The event that stands for a fired rule alone (kind E, images kept). */
 extern Event wf_start_derived(const Fired *fired, const EventGroup *group);
 
+/* What AFTER and WAIT FOR share: old or new of an event in the frame (false: its image
+ * could not be kept), FROM and TO, the row as it is now, and whether row security
+ * hides it from the owner. */
+extern bool wf_start_set_row(Frame *frame, int paramid, Jsonb *image, Oid rowtype);
+extern bool wf_start_literals_hold(Frame *frame, const Start *start, const Rule *rule);
+extern bool wf_start_row_now(const Event *event, const Start *start, Datum *value);
+extern bool wf_start_is_hidden(const Event *event, const Start *start);
+
 /* Puts an event aside until its workflow is released. */
 extern void wf_start_park(const Event *event, int workflow, const char *reason, TimestampTz now);
 
