@@ -6,11 +6,12 @@ MODULE_big = automation
 ROOMS = settings activity zone hours clock next_time cron board store sequence owner stat enginesql key stored image \
 	scanner parser parser_clause parser_statement parser_flow describe \
 	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
-	check check_clause check_change check_call check_statement check_rule check_schedule check_path \
+	analyze_expand analyze_level analyze_ties \
+	check check_clause check_change check_call check_statement check_decide check_rule check_wake check_schedule check_path \
 	event event_row event_head event_scan event_read event_rotate rule rule_trigger workflow order \
 	opening business lookup enrollment enrollment_json ledger timer tie wait parked history \
 	split again \
-	program expr subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
+	program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	job job_run item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	schedule schedule_job register unregister adopt validate reconcile ddl commands call_site sight handler \

@@ -45,6 +45,8 @@ typedef struct Scope
 	bool		has_old;				/* false: "old" is the error of message 2 */
 	bool		has_new;
 	const char *construct;				/* "AFTER", "WAIT FOR" ...: for messages */
+	int			workflow;				/* whose version runs; 0: a definition is being checked */
+	int			version;
 } Scope;
 
 typedef enum

@@ -23,7 +23,8 @@ typedef struct CheckedRule
 	List	   *image_new;
 	bool		residual;
 	List	   *ties;					/* of char * */
-	Jsonb	   *path;
+	bool		has_path;
+	List	   *path;					/* of PathStep, see analyze_ties.h */
 } CheckedRule;
 
 typedef struct CheckedWorkflow

@@ -244,7 +244,7 @@ check_time_zone(Check *ck, Clause *clause)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("TIME ZONE needs text, got %s", format_type_be(exprType(expr))),
 				 wf_errposition(ck->body, clause->expr.start)));
-	wf_check_watch(ck, query, &scope);
+	wf_check_depends(ck, query, &scope, clause->expr, false);
 	if (!IsA(expr, Const) || ((Const *) expr)->constisnull || ((Const *) expr)->consttype != TEXTOID)
 		return;
 	zone = TextDatumGetCString(((Const *) expr)->constvalue);

@@ -6,7 +6,9 @@
  * check_change.c      a change: its table, columns, FROM and TO, WHEN
  * check_call.c        the columns of FOR against the workflow's arguments
  * check_statement.c   DECLARE and the statements
- * check_rule.c        what capture must watch
+ * check_rule.c        what capture must watch: changes that are spoken of
+ * check_decide.c      what of a condition a row trigger can decide
+ * check_wake.c        what capture must watch for those who are inside
  * check_schedule.c    texts of EVERY and SEND DURING
  * check_path.c        privileges, superuser, safety of the path
  */
@@ -28,6 +30,7 @@ typedef struct Check
 	int			nvars;
 	Variable   *vars;
 	List	   *rules;			/* of CheckedRule */
+	int			nreads;			/* rules for other tables so far */
 	List	  **watched;		/* per argument: columns (char *) that conditions depend on */
 	List	   *splits;			/* of Statement *: the first SPLIT of each variable */
 	List	   *noted;			/* OIDs of written tables the user was told about */
@@ -66,9 +69,10 @@ extern void wf_check_rule_when(Check *ck, CheckedRule *rule, StringInfo conditio
 							   Fragment f);
 extern void wf_check_rule_query(Check *ck, CheckedRule *rule, Query *query, const Scope *scope);
 extern void wf_check_rule_finish(Check *ck, CheckedRule *rule, StringInfo conditions);
+
+/* check_wake.c */
 extern void wf_check_rule_wakes(Check *ck);
 extern void wf_check_depends(Check *ck, Query *query, const Scope *scope, Fragment f, bool condition);
-extern void wf_check_watch(Check *ck, Query *query, const Scope *scope);
 
 /* check_schedule.c */
 extern void wf_check_schedule(const Check *ck, const char *text, int location);

@@ -264,7 +264,7 @@ check_wait_for(Check *ck, const Statement *stmt)
 	Query	   *query = wf_analyze_interval(&scope, stmt->expr, "WAIT FOR");
 
 	/* an interval that is NULL becomes known by a change */
-	wf_check_watch(ck, query, &scope);
+	wf_check_depends(ck, query, &scope, stmt->expr, false);
 }
 
 static void

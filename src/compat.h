@@ -249,4 +249,21 @@ extern int no_such_variable
 	((which) ? ExecInsertIndexTuples((result), (slot), (estate), true, false, NULL, NIL) : NIL)
 #endif
 
+/*
+ * 16: aliases of joins are flattened by the planner and by others.  18: columns of
+ * GROUP BY are entries of the range table.
+ * The caller includes optimizer/optimizer.h, nodes/parsenodes.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_flatten_join_vars(query, node) flatten_join_alias_vars(NULL, (query), (node))
+#else
+#define wf_compat_flatten_join_vars(query, node) flatten_join_alias_vars((query), (node))
+#endif
+#if PG_VERSION_NUM >= 180000
+#define wf_compat_group_expr(rte, attno) \
+	((rte)->rtekind == RTE_GROUP && (attno) > 0 ? (Node *) list_nth((rte)->groupexprs, (attno) - 1) : NULL)
+#else
+#define wf_compat_group_expr(rte, attno) ((Node *) NULL)
+#endif
+
 #endif

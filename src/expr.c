@@ -308,6 +308,15 @@ analyze_expression(Expression *expr)
 	return NULL;
 }
 
+/* Depends its value on more than columns of arguments, so that it matters what? */
+static bool
+needs_ties(const Expression *expr, bool simple)
+{
+	if (expr->kind == EXPR_VALUE && !expr->tied)
+		return false;
+	return !simple || expr->deps->now || expr->deps->volatile_function;
+}
+
 /* Analyses an expression at its first use; SPI need not be connected. */
 void
 wf_expr_prepare(Expression *expr)
@@ -328,6 +337,8 @@ wf_expr_prepare(Expression *expr)
 		expr->simple = expression_planner((Expr *) copyObject(tle->expr));
 		expr->needs_snapshot = contain_mutable_functions((Node *) expr->simple);
 	}
+	if (needs_ties(expr, expr->simple != NULL))
+		wf_expr_tie(expr, query);
 	MemoryContextSwitchTo(old);
 	expr->ready = true;
 }

@@ -30,11 +30,14 @@ typedef struct Expression
 	Oid			target;					/* EXPR_VALUE; InvalidOid = as it is */
 	int32		target_typmod;
 	MemoryContext context;				/* the program's */
+	bool		tied;					/* EXPR_VALUE: what it depends on matters, too */
 
 	/* filled at first use */
 	bool		ready;
 	UntilKind	until;
-	Dependencies *deps;
+	Dependencies *deps;					/* with functions and views written out */
+	List	   *ties;					/* of TieSource: rows of tables it depends on */
+	bool		swept;					/* depends on more than rows can show: look again and again */
 	Oid			type;					/* of the result, after coercion */
 	Expr	   *simple;					/* planned; NULL: run as a query */
 	bool		needs_snapshot;
@@ -43,6 +46,17 @@ typedef struct Expression
 	ExprState  *state;					/* of "simple"; at most one batch old */
 	uint64		state_batch;
 } Expression;
+
+/* Rows of a table whose column equals a value of the enrollment: their change is
+ * a reason to look at the expression again. */
+typedef struct TieSource
+{
+	int			source;
+	char	   *column;
+	Expression *value;					/* over the parameters */
+	Oid			collation;				/* of the value */
+	bool		array;					/* each element of the value */
+} TieSource;
 
 /* A statement or query ready to be run through SPI. */
 typedef struct SqlPlan
@@ -101,6 +115,11 @@ extern Datum wf_expr_eval(Expression *expr, Frame *frame, bool *isnull);
 extern bool wf_expr_true(Expression *expr, Frame *frame);
 /* Analysed, so that until and deps are known. */
 extern void wf_expr_prepare(Expression *expr);
+
+/* Ties of the values of now (int64 *, in the current context). */
+extern List *wf_expr_ties(Expression *expr, Frame *frame);
+/* For wf_expr_prepare: fills ties, swept and deps (expr_ties.c). */
+extern void wf_expr_tie(Expression *expr, Query *query);
 
 /* Runs a statement; returns SPI's result code, SPI_processed and SPI_tuptable
  * are set (not when rows are discarded).  SPI is connected by the caller. */

@@ -44,6 +44,7 @@ typedef struct ProgramEntry
 } ProgramEntry;
 
 static HTAB *programs = NULL;
+static List *used_relations = NIL;		/* OIDs; TopMemoryContext */
 static bool stale = false;				/* set by callbacks only */
 static bool callbacks_registered = false;
 
@@ -434,6 +435,7 @@ build_clauses(Program *program)
 				program->time_zone =
 					make_expression(program, &program->scope, clause->expr, EXPR_VALUE, "TIME ZONE");
 				program->time_zone->target = TEXTOID;
+				program->time_zone->tied = true;
 				break;
 			case CLAUSE_AT:
 			case CLAUSE_EVERY:
@@ -522,6 +524,8 @@ build(Program *program, WorkflowRow *row)
 	program->scope.vars = program->vars;
 	program->scope.see_args = true;
 	program->scope.construct = "BEGIN";
+	program->scope.workflow = program->workflow;
+	program->scope.version = program->version;
 	build_clauses(program);
 	build_inits(program);
 	build_code(program);
@@ -546,7 +550,7 @@ forget_by_relcache(Datum arg, Oid relid)
 
 	if (programs == NULL || stale)
 		return;
-	if (!OidIsValid(relid))
+	if (!OidIsValid(relid) || list_member_oid(used_relations, relid))
 	{
 		stale = true;
 		return;
@@ -567,6 +571,15 @@ forget_by_relcache(Datum arg, Oid relid)
 			if (program->code[i].change && program->code[i].change->relation == relid)
 				stale = true;
 	}
+}
+
+void
+wf_program_uses(Oid relation)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	used_relations = list_append_unique_oid(used_relations, relation);
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -624,6 +637,8 @@ wf_program_new_batch(void)
 		return;
 	programs = NULL;
 	stale = false;
+	list_free(used_relations);
+	used_relations = NIL;
 	hash_seq_init(&scan, old);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{

@@ -89,6 +89,10 @@ typedef struct Program
  * run as the owner. */
 extern Program *wf_program_get(int workflow, int version);
 
+/* A relation that some expression looks through or hangs on: when it changes,
+ * programs are built anew. */
+extern void wf_program_uses(Oid relation);
+
 /* Between batches: drops what an invalidation made stale. */
 extern void wf_program_new_batch(void);
 

@@ -16,7 +16,9 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 
+#include "analyze_ties.h"
 #include "check.h"
 #include "owner.h"
 #include "rule.h"
@@ -254,6 +256,67 @@ wf_rules_of_source(int source, Snapshot snapshot)
 	return rules;
 }
 
+static bool
+has_all(List *names, List *wanted)
+{
+	ListCell   *lw;
+	ListCell   *ln;
+
+	foreach(ln, names)
+	{
+		if (strcmp(lfirst(ln), "*") == 0)
+			return true;
+	}
+	foreach(lw, wanted)
+	{
+		bool		found = false;
+
+		foreach(ln, names)
+			found |= strcmp(lfirst(ln), lfirst(lw)) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Is the jsonb column equal to this value (NULL: none)? */
+static bool
+same_json(HeapTuple tuple, TupleDesc desc, AttrNumber attnum, Jsonb *wanted)
+{
+	bool		isnull;
+	Datum		stored = heap_getattr(tuple, attnum, desc, &isnull);
+
+	if (isnull || wanted == NULL)
+		return isnull && wanted == NULL;
+	return compareJsonbContainers(&DatumGetJsonbP(stored)->root, &wanted->root) == 0;
+}
+
+bool
+wf_rules_watch(int source, int workflow, int version, List *columns, Jsonb *conditions, const char *tie, Jsonb *path)
+{
+	Relation	rel = wf_store_open("rule", AccessShareLock);
+	bool		found = false;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], RULE_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
+	ScanKeyInit(&keys[1], RULE_VERSION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	scan = wf_store_scan(rel, "rule_workflow", wf_store_snapshot(), 2, keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Rule	   *rule = load_rule(tuple, RelationGetDescr(rel));
+
+		found = rule->armed && rule->kind == RULE_TABLE && rule->source == source && has_all(rule->columns, columns) &&
+			(tie == NULL ? rule->ties == NIL : rule->ties != NIL && strcmp(linitial(rule->ties), tie) == 0) &&
+			same_json(tuple, RelationGetDescr(rel), RULE_CONDITIONS, conditions) &&
+			same_json(tuple, RelationGetDescr(rel), RULE_PATH, path);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 Rule *
 wf_rule_load(int id)
 {
@@ -310,8 +373,9 @@ insert_rule(Relation rel, int workflow, int version, int owner, CheckedRule *rul
 	set_names(values, nulls, RULE_IMAGE_NEW, rule->image_new);
 	values[RULE_RESIDUAL - 1] = BoolGetDatum(rule->residual);
 	set_names(values, nulls, RULE_TIES, rule->ties);
-	values[RULE_PATH - 1] = PointerGetDatum(rule->path);
-	nulls[RULE_PATH - 1] = rule->path == NULL;
+	nulls[RULE_PATH - 1] = !rule->has_path;
+	if (rule->has_path)
+		values[RULE_PATH - 1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(wf_path_text(rule->path, true)));
 	wf_store_insert(rel, values, nulls, NULL);
 }
 

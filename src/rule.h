@@ -5,7 +5,15 @@
  *   {"row": "old"|"new", "column": name, "op": op, "values": [text|null, ...]}
  * op: "from" and "to" (IS NOT DISTINCT FROM), "=", "<", "<=", ">", ">=", "<>",
  * "in", "is null", "is not null", "is true" ("values" holds the constants as
- * output text, read back by the column type's input function).
+ * output text, read back by the column type's input function).  Those of a rule
+ * of kind T are over "new", and say what a row that matters meets: a change counts if
+ * all of them hold for the old row or all of them for the new one.
+ *
+ * path is a jsonb array, see automation.rule: [{"column": name}, {"table": source,
+ * "match": name, "column": name}, ...]: from the column of the changed row to the rows
+ * of the table whose column "match" equals it, to their "column", and so on; the
+ * last one's table and column make the tie.  [{"column": name}] is the column
+ * itself, hashed by the executor; [] is left to the program.
  */
 #ifndef WF_RULE_H
 #define WF_RULE_H
@@ -70,6 +78,11 @@ wf_rule_wakes(const Rule *rule)
 extern List *wf_rules_of_source(int source, Snapshot snapshot);
 /* One rule, armed or not; NULL if it is gone. */
 extern Rule *wf_rule_load(int id);
+
+/* Is there an armed rule of kind T of the version that sees what these ask for?
+ * tie or path; columns of char *. */
+extern bool wf_rules_watch(int source, int workflow, int version, List *columns, Jsonb *conditions,
+						   const char *tie, Jsonb *path);
 
 struct CheckedRule;
 /* Writes rules of a version (armed) and disarms those of the other versions'

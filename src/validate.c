@@ -13,6 +13,7 @@
 #include "catalog/partition.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/formatting.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -22,6 +23,7 @@
 #include "utils/resowner.h"
 #include "catalog/pg_collation.h"
 
+#include "analyze_ties.h"
 #include "check.h"
 #include "compat.h"
 #include "enginesql.h"
@@ -203,7 +205,8 @@ wf_validate_quietly(Signature *sig, const char *stored, char **path, char **mess
 static List *
 stored_rules(const WorkflowRow *row)
 {
-	return wf_engine_texts("SELECT pg_catalog.format('%s %s %s %s %s %s %s', kind, clause, source, residual, conditions,"
+	return wf_engine_texts("SELECT pg_catalog.format('%s %s %s %s %s %s %s %s', kind, clause, source, residual,"
+						   " conditions, pg_catalog.array_to_string(columns, ','),"
 						   " pg_catalog.array_to_string(ties, ','), path)"
 						   " FROM automation.rule WHERE workflow = $1 AND version = $2 AND armed ORDER BY id",
 						   "ii", row->id, row->version);
@@ -213,6 +216,18 @@ static char *
 jsonb_text(Jsonb *jsonb)
 {
 	return jsonb ? JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)) : "";
+}
+
+/* As the server prints what it has stored. */
+static char *
+path_text(const CheckedRule *rule)
+{
+	Datum		path;
+
+	if (!rule->has_path)
+		return "";
+	path = DirectFunctionCall1(jsonb_in, CStringGetDatum(wf_path_text(rule->path, false)));
+	return jsonb_text(DatumGetJsonbP(path));
 }
 
 static char *
@@ -238,9 +253,10 @@ checked_rules(CheckedWorkflow *checked)
 	{
 		CheckedRule *rule = lfirst(cell);
 
-		texts = lappend(texts, psprintf("%c %d %d %s %s %s %s", rule->kind, rule->clause,
+		texts = lappend(texts, psprintf("%c %d %d %s %s %s %s %s", rule->kind, rule->clause,
 										wf_source_id(rule->relation, false), rule->residual ? "t" : "f",
-										jsonb_text(rule->conditions), joined(rule->ties), jsonb_text(rule->path)));
+										jsonb_text(rule->conditions), joined(rule->columns), joined(rule->ties),
+										path_text(rule)));
 	}
 	return texts;
 }
