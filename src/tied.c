@@ -79,8 +79,14 @@ typedef struct Collected
 	bool		spilled;
 } Collected;
 
-/* Rules whose waits will be asked by an event of this batch: once is enough. */
-static int	asked[ASKED_MAX];
+/* Versions whose waits will be asked by an event of this batch: once is enough. */
+typedef struct AskedVersion
+{
+	int			workflow;
+	int			version;
+} AskedVersion;
+
+static AskedVersion asked[ASKED_MAX];
 static int	nasked = 0;
 
 void
@@ -218,7 +224,7 @@ append_one(Search *search, int64 id)
 	append(search, &part);
 }
 
-/* All who wait by a rule are asked, by an event of their own. */
+/* All who wait in a rule's version are asked, by an event of their own. */
 static void
 ask_all(Search *search, const Rule *rule)
 {
@@ -227,11 +233,11 @@ ask_all(Search *search, const Rule *rule)
 
 	for (int i = 0; i < nasked; i++)
 	{
-		if (asked[i] == rule->id)
+		if (asked[i].workflow == rule->workflow && asked[i].version == rule->version)
 			return;
 	}
 	if (nasked < ASKED_MAX)
-		asked[nasked++] = rule->id;
+		asked[nasked++] = (AskedVersion) {rule->workflow, rule->version};
 	part.nhits = 1;
 	part.hits = &hit;
 	wf_event_append(&part);
