@@ -309,6 +309,20 @@ was_there(const Search *s, const Place *new)
 	return false;
 }
 
+/* Rank of a value that is the same for all enrollments: any way to one of their own
+ * is better, however many tables it leads over. */
+#define RANK_SHARED 1000
+
+static bool
+find_own(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXTERN && ((Param *) node)->paramid != PARAM_NOW;
+	return expression_tree_walker(node, find_own, context);
+}
+
 /* How good a value is: 0 is the primary key of the first argument. */
 static int
 rank_of(const Scope *scope, Node *value)
@@ -317,8 +331,8 @@ rank_of(const Scope *scope, Node *value)
 	Param	   *param;
 	int			arg;
 
-	if (IsA(value, Const))
-		return 5;
+	if (!find_own(value, NULL))
+		return RANK_SHARED;
 	if (!IsA(field, FieldSelect) || !IsA(field->arg, Param))
 		return 4;
 	param = (Param *) field->arg;
@@ -574,7 +588,7 @@ search(Search *s)
 	for (int rows = 0; rows <= MAX_ROWS; rows++)
 	{
 		search_round(s, rows);
-		if (s->end && s->end->rows <= rows)
+		if (s->end && s->end->rows <= rows && s->rank < RANK_SHARED)
 			return;
 	}
 }

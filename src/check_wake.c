@@ -192,8 +192,6 @@ wf_check_depends(Check *ck, Query *query, const Scope *scope, Fragment f, bool c
 	reads = wf_analyze_reads(query, scope);
 	wf_fragment_context_leave(&context);
 	watch_columns(ck, reads->deps);
-	if ((condition || strcmp(scope->construct, "WAIT UNTIL") == 0) && (reads->deps->sublink || reads->deps->volatile_function))	/* until the executor ties those who wait */
-		wf_check_unsupported(ck, f.start, "a condition over other tables");
 	foreach(lc, reads->tables)
 	{
 		if (((TableRead *) lfirst(lc))->reason == NULL)

@@ -139,6 +139,7 @@ add_ties(Run *run, Expression *expr)
 	wf_expr_prepare(expr);
 	if (expr->deps->calendar)
 		run->e->ties = add_tie(run->e->ties, wf_tie_calendar());
+	run->e->ties = list_concat(run->e->ties, wf_expr_ties(expr, run->frame));
 	if (wf_wait_is_swept(expr))
 		run->e->swept = true;
 }
@@ -148,7 +149,7 @@ bool
 wf_wait_is_swept(Expression *expr)
 {
 	wf_expr_prepare(expr);
-	return expr->until == UNTIL_CONDITION && expr->deps->now;
+	return expr->swept;
 }
 
 /* The expression that decides the wait; NULL: the time alone does. */
