@@ -10,7 +10,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	check check_clause check_change check_call check_statement check_decide check_rule check_wake check_schedule check_path \
 	event event_row event_head event_scan event_read event_rotate rule rule_trigger workflow order \
 	opening business lookup enrollment enrollment_json ledger timer tie wait parked history \
-	split again \
+	split winner decide again \
 	program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	job job_run item \
 	path tied capture capture_match capture_cache capture_index capture_born \

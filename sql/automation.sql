@@ -794,7 +794,7 @@ COMMENT ON COLUMN automation.journal.at IS 'engine time at which it was done';
 COMMENT ON COLUMN automation.journal.workflow IS 'name of the workflow';
 COMMENT ON COLUMN automation.journal.subject IS 'table and primary key of the first argument, to read';
 COMMENT ON COLUMN automation.journal.enrollment IS 'id as in automation.enrollments';
-COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, warning, statement';
+COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, split_decided, warning, statement';
 COMMENT ON COLUMN automation.journal.reason IS 'reason code, made to be compared; what says it in words';
 COMMENT ON COLUMN automation.journal.statement IS 'statement it stood on or that met an error';
 COMMENT ON COLUMN automation.journal.line IS 'line of that statement in the body of its version';

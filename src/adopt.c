@@ -43,6 +43,8 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.ledger SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.assignment SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.split SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.split_rule SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.decision SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.parked SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.job SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.schedule SET workflow = $2 WHERE workflow = $1",
@@ -120,7 +122,8 @@ clear_unused(void)
 	static const char *const steps[] = {
 		"DELETE FROM automation.workflow w WHERE NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.workflow = w.id)"
 		" AND NOT EXISTS (SELECT FROM automation.ledger l WHERE l.workflow = w.id)"
-		" AND NOT EXISTS (SELECT FROM automation.parked p WHERE p.workflow = w.id)",
+		" AND NOT EXISTS (SELECT FROM automation.parked p WHERE p.workflow = w.id)"
+		" AND NOT EXISTS (SELECT FROM automation.split_rule s WHERE s.workflow = w.id)",
 		"DELETE FROM automation.workflow_version v"
 		" WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = v.workflow)",
 		"DELETE FROM automation.job j WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = j.workflow)",

@@ -54,6 +54,7 @@
 #include "tied.h"
 #include "wait.h"
 #include "watchdog.h"
+#include "winner.h"
 
 #define ITEMS_PER_BATCH 1000
 #define PARKED_PER_BATCH 100
@@ -185,6 +186,7 @@ rollback_batch(Engine *engine)
 	wf_direct_batch_forget();
 	wf_lookup_batch_forget();
 	wf_split_batch_forget();
+	wf_winner_forget();
 	wf_store_batch_forget();
 	wf_config_forget();
 	wf_cause_set(0, NULL);

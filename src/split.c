@@ -38,6 +38,7 @@
 #include "rekey.h"
 #include "split.h"
 #include "store.h"
+#include "winner.h"
 
 enum
 {
@@ -65,6 +66,8 @@ typedef struct Generation
 	char	  **arms;
 	int64	   *people;
 	bool		changed;
+	bool		asked;					/* in this batch, for a winner */
+	char	   *winner;					/* NULL: there is none */
 	HeapTuple	tuple;
 } Generation;
 
@@ -397,8 +400,8 @@ key_of(const Enrollment *e)
 
 /* Stores an arm; before: the row of one that is no more. */
 static void
-store_assignment(const Generation *generation, const char *key, const char *arm, const Enrollment *e,
-				 TimestampTz now, Assignment *before)
+store_assignment(const Generation *generation, const char *key, const char *arm, bool decided,
+				 const Enrollment *e, TimestampTz now, Assignment *before)
 {
 	Relation	rel = wf_store_open("assignment", RowExclusiveLock);
 	int			natts = RelationGetDescr(rel)->natts;
@@ -412,7 +415,7 @@ store_assignment(const Generation *generation, const char *key, const char *arm,
 	values[ASSIGNMENT_KEY - 1] = CStringGetTextDatum(key);
 	values[ASSIGNMENT_ARM - 1] = CStringGetTextDatum(arm);
 	values[ASSIGNMENT_GENERATION - 1] = Int32GetDatum(generation->generation);
-	values[ASSIGNMENT_DECIDED - 1] = BoolGetDatum(false);
+	values[ASSIGNMENT_DECIDED - 1] = BoolGetDatum(decided);
 	values[ASSIGNMENT_AT - 1] = TimestampTzGetDatum(now);
 	values[ASSIGNMENT_ENROLLMENT - 1] = Int64GetDatum(e->id);
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
@@ -476,6 +479,25 @@ by_weight(const Generation *generation, const Statement *stmt, const char *key)
 	return ((Arm *) llast(stmt->arms))->name.name;	/* not reached: they add up to the whole */
 }
 
+/* The winner; NULL if there is none.  Asked once a batch. */
+static char *
+winner_of(Generation *generation, const Program *program, TimestampTz now)
+{
+	SplitTest	test = {
+		.workflow = generation->workflow,.split = generation->split,.generation = generation->generation,
+		.version = program->version,.narms = generation->narms,.arms = generation->arms,
+		.people = generation->people
+	};
+	char	   *winner;
+
+	if (generation->asked)
+		return generation->winner;
+	winner = wf_winner_due(&test, now);
+	generation->winner = winner ? MemoryContextStrdup(batch_context, winner) : NULL;
+	generation->asked = true;
+	return generation->winner;
+}
+
 char *
 wf_split_assign(const Program *program, const Statement *stmt, const Enrollment *e, TimestampTz now)
 {
@@ -488,8 +510,14 @@ wf_split_assign(const Program *program, const Statement *stmt, const Enrollment 
 	if (before.arm && find_arm(stmt, before.arm))
 		return before.arm;
 	generation = generation_of(program, stmt, now);
+	arm = winner_of(generation, program, now);
+	if (arm && find_arm(stmt, arm))
+	{
+		store_assignment(generation, key, arm, true, e, now, &before);
+		return pstrdup(arm);
+	}
 	arm = generation->even ? least_filled(generation, stmt) : by_weight(generation, stmt, key);
-	store_assignment(generation, key, arm, e, now, &before);
+	store_assignment(generation, key, arm, false, e, now, &before);
 	(*count_of(generation, arm))++;
 	generation->changed = true;
 	return pstrdup(arm);

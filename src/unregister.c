@@ -67,6 +67,8 @@ wf_unregister(int id)
 		"DELETE FROM automation.ledger WHERE workflow = $1",
 		"DELETE FROM automation.assignment WHERE workflow = $1",
 		"DELETE FROM automation.split WHERE workflow = $1",
+		"DELETE FROM automation.split_rule WHERE workflow = $1",
+		"DELETE FROM automation.decision WHERE workflow = $1",
 		"DELETE FROM automation.rule WHERE workflow = $1",
 		"DELETE FROM automation.workflow_version WHERE workflow = $1",
 		"DELETE FROM automation.workflow WHERE id = $1"
