@@ -40,7 +40,7 @@ CREATE TABLE automation.split_rule (
     PRIMARY KEY (workflow, split)
 );
 
--- Insert only: the last one of a generation counts, which is a manual one if there are several.
+-- Insert only: the last one of a generation counts.  All but the first are manual.
 CREATE TABLE automation.decision (
     workflow    int NOT NULL,
     split       text COLLATE "C" NOT NULL,
@@ -80,6 +80,12 @@ FROM automation.assignment a
 WHERE NOT a.decided AND k.over <= automation.now()
 GROUP BY a.workflow, a.split, a.generation, a.arm;
 COMMENT ON VIEW automation.arm_result IS 'For the engine: see automation.splits';
+COMMENT ON COLUMN automation.arm_result.workflow IS 'number of the workflow';
+COMMENT ON COLUMN automation.arm_result.split IS 'variable that SPLIT sets';
+COMMENT ON COLUMN automation.arm_result.generation IS 'generation of the split';
+COMMENT ON COLUMN automation.arm_result.arm IS 'name of the arm';
+COMMENT ON COLUMN automation.arm_result.counted IS 'people whose time to reach the goal is over';
+COMMENT ON COLUMN automation.arm_result.conversions IS 'how many of them reached it';
 
 CREATE TRIGGER restore BEFORE INSERT ON automation.split FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
 CREATE TRIGGER restore BEFORE INSERT ON automation.assignment FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
@@ -122,7 +128,8 @@ SELECT coalesce(p.proname::text, w.signature) AS workflow,
        r.confidence,
        d.winner = arm.name AS winner,
        d.reason,
-       (SELECT t.tested FROM pg_catalog.jsonb_array_elements(d.arms) t (tested) WHERE t.tested ->> 'arm' = arm.name) AS tested,
+       (SELECT t.tested FROM automation.decision e, pg_catalog.jsonb_array_elements(e.arms) t (tested)
+        WHERE e.workflow = s.workflow AND e.split = s.split AND e.generation = s.generation AND t.tested ->> 'arm' = arm.name) AS tested,
        d.at AS decided_at,
        d.decided_by,
        s.even,
