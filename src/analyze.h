@@ -47,6 +47,7 @@ typedef struct Scope
 	const char *construct;				/* "AFTER", "WAIT FOR" ...: for messages */
 	int			workflow;				/* whose version runs; 0: a definition is being checked */
 	int			version;
+	int			statement;				/* of WAIT FOR: whose change it is */
 } Scope;
 
 typedef enum

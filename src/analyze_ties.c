@@ -239,10 +239,8 @@ is_deterministic(Oid collation)
 	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
 }
 
-/* Have values that the operator finds equal the same hash, as hashed for the
- * columns' types? */
-static bool
-hashes_alike(Oid operator, Oid collation, Oid left, Oid left_collation, Oid right, Oid right_collation)
+bool
+wf_ties_hash_alike(Oid operator, Oid collation, Oid left, Oid left_collation, Oid right, Oid right_collation)
 {
 	Oid			family = hash_family(left);
 	TypeCacheEntry *entry = lookup_type_cache(left, TYPECACHE_HASH_EXTENDED_PROC);
@@ -421,7 +419,7 @@ follow_equality(Search *s, Oid operator, Oid collation, const Side *left, const 
 {
 	Oid			right_type = array ? element : side_type(right);
 
-	if (!hashes_alike(operator, collation, side_type(left), side_collation(left), right_type, side_collation(right)))
+	if (!wf_ties_hash_alike(operator, collation, side_type(left), side_collation(left), right_type, side_collation(right)))
 		return;
 	if (left->table == s->table)
 		follow(s, left->attno, right, array);

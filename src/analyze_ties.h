@@ -70,7 +70,24 @@ extern Reads *wf_analyze_reads(Query *query, const Scope *scope);
  * have 0. */
 extern char *wf_path_text(List *path, bool create);
 
+/* What ties a change to the enrollment that waits for it. */
+typedef struct ChangeTie
+{
+	char	   *column;					/* of old or new; NULL: an expression over them */
+	bool		plain;					/* any session can hash it */
+	Node	   *value;					/* what it is compared with: over arguments and variables */
+	bool		array;					/* ... each element of it */
+} ChangeTie;
+
+/* The best one in the WHEN of a WAIT FOR; NULL: there is none. */
+extern ChangeTie *wf_analyze_change_tie(Query *when);
+
 /* --- between the files of the analysis --- */
+
+/* Have values that the operator finds equal the same hash, as hashed for these
+ * types under these collations? */
+extern bool wf_ties_hash_alike(Oid operator, Oid collation, Oid left, Oid left_collation, Oid right,
+							   Oid right_collation);
 
 /* Flags of a query that was written out, in Query.stmt_len; the place of the call
  * that led there is in stmt_location. */

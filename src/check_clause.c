@@ -44,7 +44,7 @@ check_after(Check *ck, Clause *clause)
 		return;
 	wf_check_change_columns(ck, change, relation);
 	scope = wf_check_scope_change(ck, change, relation, "AFTER");
-	rule = wf_check_rule_start(ck, clause, relation);
+	rule = wf_check_rule_start(ck, RULE_AFTER, clause->ordinal, change, relation);
 	initStringInfo(&conditions);
 	wf_check_rule_literals(ck, rule, &conditions, change);
 	if (!FRAGMENT_ABSENT(change->when))

@@ -63,12 +63,15 @@ extern void wf_check_declarations(Check *ck);
 extern void wf_check_statements(Check *ck, List *statements);
 
 /* check_rule.c */
-extern CheckedRule *wf_check_rule_start(Check *ck, const Clause *clause, Oid relation);
+extern CheckedRule *wf_check_rule_start(Check *ck, char kind, int ordinal, const Change *change, Oid relation);
 extern void wf_check_rule_literals(Check *ck, CheckedRule *rule, StringInfo conditions, const Change *change);
 extern void wf_check_rule_when(Check *ck, CheckedRule *rule, StringInfo conditions, Query *when, const Scope *scope,
 							   Fragment f);
 extern void wf_check_rule_query(Check *ck, CheckedRule *rule, Query *query, const Scope *scope);
 extern void wf_check_rule_finish(Check *ck, CheckedRule *rule, StringInfo conditions);
+struct ChangeTie;
+extern void wf_check_rule_change(Check *ck, const Statement *stmt, Oid relation, Query *when, const Scope *scope,
+								 const struct ChangeTie *tie);
 
 /* check_wake.c */
 extern void wf_check_rule_wakes(Check *ck);

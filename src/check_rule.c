@@ -11,6 +11,7 @@
 #include "compat.h"
 
 #include "analyze_internal.h"
+#include "analyze_ties.h"
 #include "check_decide.h"
 #include "check_internal.h"
 #include "nodes/nodeFuncs.h"
@@ -20,21 +21,22 @@
 #include "utils/lsyscache.h"
 
 /*
- * Rules of AFTER
+ * Rules of AFTER and WAIT FOR
  */
 
-/* A rule without conditions yet; it outlives the clause's memory. */
+/* A rule without conditions yet; it outlives the clause's memory.  ordinal: of the
+ * clause or the statement. */
 CheckedRule *
-wf_check_rule_start(Check *ck, const Clause *clause, Oid relation)
+wf_check_rule_start(Check *ck, char kind, int ordinal, const Change *change, Oid relation)
 {
 	CheckedRule *rule = MemoryContextAllocZero(ck->keep, sizeof(CheckedRule));
 	ListCell   *lc;
 
-	rule->kind = RULE_AFTER;
-	rule->clause = clause->ordinal;
+	rule->kind = kind;
+	rule->clause = ordinal;
 	rule->relation = relation;
-	rule->operations = clause->change.operations;
-	foreach(lc, clause->change.columns)
+	rule->operations = change->operations;
+	foreach(lc, change->columns)
 		rule->columns = wf_check_add_column(ck, rule->columns, ((Word *) lfirst(lc))->name);
 	return rule;
 }
@@ -130,4 +132,42 @@ wf_check_rule_finish(Check *ck, CheckedRule *rule, StringInfo conditions)
 	rule->conditions = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	ck->rules = lappend(ck->rules, rule);
 	MemoryContextSwitchTo(old);
+}
+
+/* What leads a change to those who wait for it. */
+static void
+set_tie(Check *ck, CheckedRule *rule, const ChangeTie *tie)
+{
+	MemoryContext old = MemoryContextSwitchTo(ck->keep);
+	PathStep   *step;
+
+	if (tie->plain)
+		rule->ties = list_make1(pstrdup(tie->column));
+	else
+	{
+		rule->has_path = true;
+		if (tie->column)
+		{
+			step = palloc0(sizeof(PathStep));
+			step->column = pstrdup(tie->column);
+			rule->path = list_make1(step);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The rule of a WAIT FOR, whose WHEN has the tie. */
+void
+wf_check_rule_change(Check *ck, const Statement *stmt, Oid relation, Query *when, const Scope *scope,
+					 const ChangeTie *tie)
+{
+	const Change *change = &stmt->change;
+	CheckedRule *rule = wf_check_rule_start(ck, RULE_CHANGE, stmt->ordinal, change, relation);
+	StringInfoData conditions;
+
+	initStringInfo(&conditions);
+	wf_check_rule_literals(ck, rule, &conditions, change);
+	wf_check_rule_when(ck, rule, &conditions, when, scope, change->when);
+	set_tie(ck, rule, tie);
+	wf_check_rule_finish(ck, rule, &conditions);
 }

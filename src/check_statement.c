@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
+#include "analyze_ties.h"
 #include "check_internal.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -278,70 +279,6 @@ check_wait_until(Check *ck, const Statement *stmt)
 	check_timeout(ck, stmt);
 }
 
-/* What one side of a comparison is about. */
-typedef struct Sides
-{
-	bool		change;			/* old or new */
-	bool		enrollment;		/* an argument or a variable */
-	bool		tables;
-} Sides;
-
-static bool
-sides_walker(Node *node, void *context)
-{
-	Sides	   *sides = context;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubLink))
-	{
-		sides->tables = true;
-		return false;
-	}
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
-	{
-		int			id = ((Param *) node)->paramid;
-
-		sides->change |= id == PARAM_OLD || id == PARAM_NEW;
-		sides->enrollment |= id >= PARAM_ARG(0);
-	}
-	return expression_tree_walker(node, sides_walker, context);
-}
-
-/* Is it new.contact_id = c.id, or the like? */
-static bool
-is_tie(Node *node)
-{
-	OpExpr	   *expr = (OpExpr *) node;
-	Sides		left = {false, false, false};
-	Sides		right = {false, false, false};
-
-	if (!IsA(expr, OpExpr) || list_length(expr->args) != 2 ||
-		!op_mergejoinable(expr->opno, exprType(linitial(expr->args))))
-		return false;
-	(void) sides_walker(linitial(expr->args), &left);
-	(void) sides_walker(lsecond(expr->args), &right);
-	if (left.tables || right.tables)
-		return false;
-	return (left.change && !left.enrollment && right.enrollment && !right.change) ||
-		(right.change && !right.enrollment && left.enrollment && !left.change);
-}
-
-static bool
-has_tie(Node *node)
-{
-	ListCell   *lc;
-
-	if (!is_andclause(node))
-		return is_tie(node);
-	foreach(lc, ((BoolExpr *) node)->args)
-	{
-		if (has_tie(lfirst(lc)))
-			return true;
-	}
-	return false;
-}
-
 static void
 refuse_untied(Check *ck, const Statement *stmt, const Scope *scope, Oid relation)
 {
@@ -370,6 +307,7 @@ check_wait_change(Check *ck, const Statement *stmt)
 	Oid			relation = wf_check_change_table(ck, change, "WAIT FOR", &engine);
 	Scope		scope;
 	Query	   *when = NULL;
+	ChangeTie  *tie;
 
 	if (OidIsValid(relation))
 	{
@@ -379,11 +317,12 @@ check_wait_change(Check *ck, const Statement *stmt)
 		scope.nvars = ck->nvars;
 		if (!FRAGMENT_ABSENT(change->when))
 			when = wf_analyze_condition(&scope, change->when, "WHEN");
-		if (when == NULL || !has_tie((Node *) ((TargetEntry *) linitial(when->targetList))->expr))
+		tie = when ? wf_analyze_change_tie(when) : NULL;
+		if (tie == NULL)
 			refuse_untied(ck, stmt, &scope, relation);
+		wf_check_rule_change(ck, stmt, relation, when, &scope, tie);
 	}
 	check_timeout(ck, stmt);
-	wf_check_unsupported(ck, stmt->location, "WAIT FOR a change");
 }
 
 /*
@@ -510,8 +449,7 @@ check_goal(Check *ck, const Statement *stmt)
 {
 	Scope		scope = wf_check_scope(ck, "GOAL", true);
 
-	(void) wf_analyze_condition(&scope, stmt->expr, "WHEN");
-	wf_check_unsupported(ck, stmt->location, "GOAL");
+	wf_check_depends(ck, wf_analyze_condition(&scope, stmt->expr, "WHEN"), &scope, stmt->expr, true);
 }
 
 /*

@@ -314,6 +314,8 @@ needs_ties(const Expression *expr, bool simple)
 {
 	if (expr->kind == EXPR_VALUE && !expr->tied)
 		return false;
+	if (expr->scope->see_change)
+		return expr->scope->statement != 0;
 	return !simple || expr->deps->now || expr->deps->volatile_function;
 }
 

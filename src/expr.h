@@ -51,6 +51,7 @@ typedef struct Expression
  * a reason to look at the expression again. */
 typedef struct TieSource
 {
+	int64		tie;					/* unless TIE_SWEPT the tie itself; the rest is not set */
 	int			source;
 	char	   *column;
 	Expression *value;					/* over the parameters */

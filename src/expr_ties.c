@@ -92,6 +92,27 @@ add_source(Expression *expr, const TableRead *read)
 	expr->ties = lappend(expr->ties, tie);
 }
 
+/* The WHEN of a WAIT FOR: what it says of the database is asked when a change comes. */
+static void
+tie_change(Expression *expr, Query *query)
+{
+	const Scope *scope = expr->scope;
+	ChangeTie  *change = wf_analyze_change_tie(query);
+	TieSource  *tie = palloc0(sizeof(TieSource));
+
+	if (change && change->column)
+	{
+		tie->source = wf_source_id(scope->change_relation, false);
+		tie->column = change->column;
+		tie->collation = exprCollation(change->value);
+		tie->value = expression_of(expr, change->value);
+		tie->array = change->array;
+	}
+	else
+		tie->tie = wf_tie_statement(scope->workflow, scope->version, scope->statement);
+	expr->ties = list_make1(tie);
+}
+
 /* Moments do not move with the clock, they are waited for. */
 static bool
 has_untied(const Expression *expr, const Reads *reads)
@@ -112,9 +133,15 @@ has_untied(const Expression *expr, const Reads *reads)
 void
 wf_expr_tie(Expression *expr, Query *query)
 {
-	Reads	   *reads = wf_analyze_reads(query, expr->scope);
+	Reads	   *reads;
 	ListCell   *lc;
 
+	if (expr->scope->see_change)
+	{
+		tie_change(expr, query);
+		return;
+	}
+	reads = wf_analyze_reads(query, expr->scope);
 	expr->deps = reads->deps;
 	expr->swept = has_untied(expr, reads);
 	foreach(lc, reads->relations)
@@ -133,12 +160,18 @@ wf_expr_tie(Expression *expr, Query *query)
 }
 
 static List *
-add_tie(List *ties, const TieSource *source, Oid type, Datum value)
+add_tie(List *ties, int64 tie)
 {
-	int64	   *tie = palloc(sizeof(int64));
+	int64	   *copy = palloc(sizeof(int64));
 
-	*tie = wf_tie(source->source, source->column, wf_tie_hash(type, source->collation, value));
-	return lappend(ties, tie);
+	*copy = tie;
+	return lappend(ties, copy);
+}
+
+static List *
+add_value(List *ties, const TieSource *source, Oid type, Datum value)
+{
+	return add_tie(ties, wf_tie(source->source, source->column, wf_tie_hash(type, source->collation, value)));
 }
 
 static List *
@@ -158,7 +191,7 @@ add_elements(List *ties, const TieSource *source, Datum value)
 	for (int i = 0; i < n; i++)
 	{
 		if (!nulls[i])
-			ties = add_tie(ties, source, type, items[i]);
+			ties = add_value(ties, source, type, items[i]);
 	}
 	return ties;
 }
@@ -176,14 +209,20 @@ wf_expr_ties(Expression *expr, Frame *frame)
 	{
 		const TieSource *source = lfirst(lc);
 		bool		isnull;
-		Datum		value = wf_expr_eval(source->value, frame, &isnull);
+		Datum		value;
 
+		if (source->tie != TIE_SWEPT)
+		{
+			ties = add_tie(ties, source->tie);
+			continue;
+		}
+		value = wf_expr_eval(source->value, frame, &isnull);
 		if (isnull)
 			continue;
 		if (source->array)
 			ties = add_elements(ties, source, value);
 		else
-			ties = add_tie(ties, source, source->value->type, value);
+			ties = add_value(ties, source, source->value->type, value);
 	}
 	return ties;
 }

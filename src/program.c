@@ -283,6 +283,7 @@ build_statement(Builder *b, Statement *stmt)
 			ins->change = palloc0(sizeof(Start));
 			build_change(program, ins->change, &stmt->change, "WAIT FOR");
 			ins->change->scope.see_args = true;
+			ins->change->scope.statement = stmt->ordinal;
 			ins->timeout = make_expression(program, scope, stmt->timeout, EXPR_INTERVAL, "TIMEOUT");
 			break;
 		case STMT_GOAL:

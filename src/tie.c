@@ -26,6 +26,8 @@
 
 /* Seed of the ties of automation.finished(). */
 #define SEED_FINISHED UINT64CONST(0x66696e6973686564)
+/* Seed of the ties of statements. */
+#define SEED_STATEMENT UINT64CONST(0x73746174656d6e74)
 /* The tie of the calendars itself. */
 #define SEED_CALENDAR UINT64CONST(0x63616c656e646172)
 
@@ -86,6 +88,17 @@ wf_tie_is_plain(Oid type, Oid collation)
 	if (!OidIsValid(entry->hash_extended_proc) || entry->hash_extended_proc >= FirstNormalObjectId)
 		return false;
 	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+/* Tie of a statement. */
+int64
+wf_tie_statement(int workflow, int version, int statement)
+{
+	unsigned char bytes[16];
+
+	number_bytes((uint64) workflow << 32 | (uint32) version, bytes);
+	number_bytes((uint64) statement, bytes + 8);
+	return not_swept(hash_bytes_extended(bytes, sizeof(bytes), SEED_STATEMENT));
 }
 
 /* Tie of the end of an enrollment. */

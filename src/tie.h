@@ -16,6 +16,9 @@ extern uint64 wf_tie_hash(Oid type, Oid collation, Datum value);
 /* May any session hash it?  Only what the core hashes by itself and cannot fail. */
 extern bool wf_tie_is_plain(Oid type, Oid collation);
 
+/* Tie of all who stand on a WAIT FOR whose changes no column leads to them. */
+extern int64 wf_tie_statement(int workflow, int version, int statement);
+
 /* Tie of "automation.finished(id)". */
 extern int64 wf_tie_finished(int64 id);
 

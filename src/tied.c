@@ -42,6 +42,7 @@
 #include "start.h"
 #include "stat.h"
 #include "store.h"
+#include "tie.h"
 #include "tied.h"
 #include "wait.h"
 
@@ -621,6 +622,29 @@ conditions(Search *search, const EventGroup *group)
 	}
 }
 
+/* Ties that lead to those who wait for the change: those of capture, of the one
+ * column that only the executor may hash, or of the statement they stand on.  If the
+ * column's value could not be kept: none. */
+static int64 *
+ties_of_change(Search *search, const Fired *fired, const EventGroup *group, int *n)
+{
+	const Rule *rule = fired->rule;
+	Collected	found = {.search = search};
+
+	if (rule->path == NULL)
+		return ties_of(group, n);
+	found.ties = palloc(sizeof(int64) * TIES_PER_EVENT);
+	if (JB_ROOT_COUNT(rule->path) > 0)
+	{
+		if (!wf_path_walk(rule, group, collect, &found))
+			found.n = 0;
+	}
+	else
+		collect(wf_tie_statement(rule->workflow, rule->version, rule->clause), &found);
+	*n = distinct(found.n, found.ties);
+	return found.ties;
+}
+
 /* Changes that WAIT FOR asks for. */
 static void
 changes(Engine *engine, const EventGroup *group, bool apart, int deaths, const ItemOptions *options)
@@ -633,10 +657,11 @@ changes(Engine *engine, const EventGroup *group, bool apart, int deaths, const I
 		Fired	   *fired = lfirst(lc);
 		Search		search = start_search(engine, last, options);
 		int			n;
-		int64	   *ties = ties_of(group, &n);
+		int64	   *ties;
 
 		search.fired = fired;
 		search.group = group;
+		ties = ties_of_change(&search, fired, group, &n);
 		search.rules = list_make1(fired->rule);
 		search.apart = apart;
 		search.deaths = deaths;
