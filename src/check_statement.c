@@ -320,7 +320,10 @@ check_wait_change(Check *ck, const Statement *stmt)
 		tie = when ? wf_analyze_change_tie(when) : NULL;
 		if (tie == NULL)
 			refuse_untied(ck, stmt, &scope, relation);
-		wf_check_rule_change(ck, stmt, relation, when, &scope, tie);
+		if (engine)
+			wf_check_unsupported(ck, stmt->location, "WAIT FOR .. ON automation.goal_reached");
+		else
+			wf_check_rule_change(ck, stmt, relation, when, &scope, tie);
 	}
 	check_timeout(ck, stmt);
 }
