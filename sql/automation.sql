@@ -760,6 +760,8 @@ FROM automation.history h
          ('subject_deleted', 'its row was deleted'),
          ('subject_not_visible', 'the owner may not see its row'),
          ('missed_while_paused', 'entry was paused'),
+         ('same_run', 'this run of EVERY has entered it already'),
+         ('still_running', 'the last run of EVERY is not over'),
          ('loop_guard', 'its own work led here again'),
          ('loop_depth', 'too long a chain of workflows led here'),
          ('entry_rate', 'workflows sent it in too often today'),

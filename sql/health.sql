@@ -236,6 +236,41 @@ WHERE s.at > pg_catalog.clock_timestamp() - '1 hour'::pg_catalog.interval
                       WHEN 'parked event' THEN EXISTS (SELECT FROM automation.parked p WHERE p.id = s.id)
                       WHEN 'job' THEN EXISTS (SELECT FROM automation.job j WHERE j.id = s.id AND j.finished_at IS NULL)
                       ELSE EXISTS (SELECT FROM automation.enrollment e WHERE e.id = s.id) END
+UNION ALL
+SELECT false, o.role, 'warning', 'no_cron_job', pg_catalog.format('workflow %s', w.signature),
+       CASE f.obstacle WHEN 'not_loaded' THEN 'pg_cron is not loaded'
+                       WHEN 'elsewhere' THEN 'pg_cron works in another database'
+                       WHEN 'not_created' THEN 'the extension pg_cron is not there'
+                       ELSE 'its job in pg_cron is not there, or was changed' END
+           || pg_catalog.format(': EVERY %L comes minutes late, or not at all', s.schedule), NULL,
+       CASE f.obstacle WHEN 'not_loaded' THEN 'add pg_cron to shared_preload_libraries, and restart'
+                       WHEN 'elsewhere' THEN pg_catalog.format('cron.database_name = %L, and a restart; then, as superuser: CREATE EXTENSION pg_cron', pg_catalog.current_database())
+                       WHEN 'not_created' THEN 'as superuser: CREATE EXTENSION pg_cron'
+                       ELSE 'as superuser: CALL automation.reconcile()' END
+FROM automation.schedule_facts() f JOIN automation.schedule s ON s.id = f.id
+     JOIN automation.workflow w ON w.id = s.workflow JOIN owner o ON o.id = s.owner
+WHERE f.obstacle IS NOT NULL
+UNION ALL
+SELECT false, o.role, 'warning', 'no_tick', pg_catalog.format('workflow %s', w.signature),
+       pg_catalog.format('pg_cron did not tick for EVERY %L: the coordinator did, some minutes late', s.schedule), NULL,
+       pg_catalog.format('SELECT * FROM cron.job_run_details WHERE jobid = %s ORDER BY start_time DESC says why; if it could not connect: '
+                         'cron.use_background_workers = on, and a restart', s.cron_job)
+FROM automation.schedule s JOIN automation.workflow w ON w.id = s.workflow JOIN owner o ON o.id = s.owner
+WHERE s.driver = 'coordinator' AND s.cron_job IS NOT NULL
+UNION ALL
+SELECT false, o.role, 'error', 'schedule_late', pg_catalog.format('workflow %s', w.signature),
+       pg_catalog.format('EVERY %L has not been run since %s', s.schedule, f.late_since), NULL,
+       'see the other rows: who should tell that it is due, and who should run it; CALL automation.run() as its owner does both'
+FROM automation.schedule_facts() f JOIN automation.schedule s ON s.id = f.id
+     JOIN automation.workflow w ON w.id = s.workflow JOIN owner o ON o.id = s.owner, fact
+WHERE f.late_since IS NOT NULL AND w.hold IS NULL AND w.entry = 'open' AND fact.armed
+UNION ALL
+SELECT false, o.role, 'error', 'run_failed', pg_catalog.format('workflow %s', w.signature),
+       pg_catalog.format('the run of EVERY for %s has failed, or meets errors', j.at), j.error ->> 'message',
+       'mend what the error says; the next run goes on'
+FROM (SELECT DISTINCT ON (workflow, clause) * FROM automation.job WHERE kind = 'E' ORDER BY workflow, clause, id DESC) j
+     JOIN automation.workflow w ON w.id = j.workflow JOIN owner o ON o.id = j.owner
+WHERE j.error IS NOT NULL AND w.hold IS NULL AND j.state <> 'done'
 
 -- what is watched, and by what
 UNION ALL

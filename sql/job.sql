@@ -45,6 +45,7 @@ SELECT j.id AS job,
            CASE j.kind
                WHEN 'B' THEN coalesce(j.args ->> 'where', 'all rows')
                WHEN 'A' THEN 'moments of AT'
+               WHEN 'E' THEN j.args ->> 'schedule'
            END END AS what,
        j.state,
        CASE WHEN j.finished_at IS NULL THEN coalesce(w.hold, CASE WHEN w.entry = 'paused' AND j.kind = 'B' THEN 'paused' END) END AS waits_for,

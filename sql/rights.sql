@@ -75,4 +75,10 @@ CREATE EVENT TRIGGER automation_drop ON sql_drop
 COMMENT ON EVENT TRIGGER automation_drop IS 'Forgets workflows and tables that were dropped';
 ALTER EVENT TRIGGER automation_drop ENABLE ALWAYS;
 
+CREATE EVENT TRIGGER automation_start ON ddl_command_start
+    WHEN TAG IN ('DROP EXTENSION')
+    EXECUTE FUNCTION automation.ddl_start();
+COMMENT ON EVENT TRIGGER automation_start IS 'Deletes the jobs in pg_cron before the extension is dropped';
+ALTER EVENT TRIGGER automation_start ENABLE ALWAYS;
+
 SELECT automation.announce();

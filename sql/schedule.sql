@@ -25,6 +25,10 @@ ALTER TABLE automation.schedule ENABLE ALWAYS TRIGGER adopt;
 SELECT pg_catalog.pg_extension_config_dump('automation.schedule', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.schedule_seq', '');
 
+CREATE FUNCTION automation.ddl_start() RETURNS event_trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'wf_ddl_start';
+COMMENT ON FUNCTION automation.ddl_start() IS 'Event trigger: DROP EXTENSION automation deletes its jobs in pg_cron';
+
 CREATE PROCEDURE automation.tick(schedule bigint)
     LANGUAGE C AS 'MODULE_PATHNAME', 'wf_tick';
 COMMENT ON PROCEDURE automation.tick(bigint) IS

@@ -39,6 +39,7 @@
 #include "compat.h"
 #include "direct.h"
 #include "engine.h"
+#include "every.h"
 #include "item.h"
 #include "job.h"
 #include "lookup.h"
@@ -164,6 +165,7 @@ commit_batch(Engine *engine)
 		CommitTransactionCommand();
 	wf_stat_committed();
 	wf_event_committed(engine->reader);
+	wf_every_committed();
 	wf_timer_heap_committed(engine->heap);
 	MemoryContextSwitchTo(engine->context);
 }
@@ -193,6 +195,7 @@ rollback_batch(Engine *engine)
 	wf_run_clear();
 	wf_stat_rolled_back();
 	wf_event_rolled_back(engine->reader);
+	wf_every_rolled_back();
 	wf_timer_heap_rolled_back(engine->heap);
 	engine->in_item = false;
 	MemoryContextSwitchTo(engine->context);
@@ -540,7 +543,7 @@ do_jobs(Engine *engine, bool through)
 {
 	int64		job;
 
-	if (!through && (engine->alone || engine->limit > 0))
+	if (wf_job_inserted() || (!through && (engine->alone || engine->limit > 0)))
 		return false;
 	while ((job = wf_job_due(engine->owner, wf_clock_now())) != 0)
 	{

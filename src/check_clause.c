@@ -98,7 +98,6 @@ check_every(Check *ck, Clause *clause)
 	scope.see_args = false;
 	wf_check_schedule(ck, clause->text, clause->text_location);
 	wf_check_call_query(ck, wf_analyze(&scope, clause->query, FRAGMENT_QUERY, none), clause->query);
-	wf_check_unsupported(ck, clause->location, "EVERY");
 }
 
 static void

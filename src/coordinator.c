@@ -54,6 +54,7 @@
 #include "owner.h"
 #include "parked.h"
 #include "register.h"
+#include "schedule.h"
 #include "settings.h"
 #include "stat.h"
 #include "store.h"
@@ -66,6 +67,8 @@
 #define START_AHEAD (1 * SECOND)	/* before a timer is due */
 #define ROTATE_EVERY (1 * SECOND)
 #define RECYCLE_EVERY (600 * SECOND)
+#define SCHEDULES_EVERY (60 * SECOND)
+#define SCHEDULE_PATIENCE (120 * SECOND)	/* so late is pg_cron at most */
 #define PATIENCE (5 * SECOND)	/* then a busy executor must make room, too */
 #define SHORT_LIFE (5 * SECOND)	/* an executor that ends sooner has failed */
 #define LONGEST_PAUSE 5		/* seconds before a failed executor is started again */
@@ -95,6 +98,7 @@ static EventReader *reader = NULL;
 static MemoryContext turn_context = NULL;
 static TimestampTz wake_at;		/* server's clock: end of the next sleep */
 static TimestampTz next_rotation = 0;
+static TimestampTz next_schedules = 0;
 static TimestampTz next_recycling = 0;
 static bool disarmed_reported = false;
 static bool no_worker_reported = false;
@@ -679,6 +683,21 @@ recycle_turn(void)
 		wf_history_recycle();
 }
 
+/*
+ * Times of EVERY that nobody has told us of: at our start those that passed while
+ * the server was down, later those that pg_cron has missed.
+ */
+static void
+schedule_turn(void)
+{
+	static bool begun = false;
+
+	if (!hold_extension() || !wf_engine_armed())
+		return;
+	wf_schedules_mark(0, begun ? SCHEDULE_PATIENCE : 0, begun ? "coordinator" : "start");
+	begun = true;
+}
+
 static bool
 is_lock_conflict(int sqlstate)
 {
@@ -744,6 +763,11 @@ tidy_up(void)
 			run(rotate_turn);
 		}
 		next_rotation = now + ROTATE_EVERY;
+	}
+	if (now >= next_schedules && !gone && !ShutdownRequestPending)
+	{
+		run(schedule_turn);
+		next_schedules = now + SCHEDULES_EVERY;
 	}
 	if (now >= next_recycling && !gone && !ShutdownRequestPending)
 	{

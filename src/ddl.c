@@ -1,7 +1,7 @@
 /*
  * ddl.c -- the event triggers: what CREATE, ALTER and DROP mean to workflows.
  *
- * Called by PostgreSQL at ddl_command_end and sql_drop, as whoever runs the
+ * Called by PostgreSQL at ddl_command_end, sql_drop and ddl_command_start, as whoever runs the
  * command.  Objects are told apart by class and OID, never by a name in a text.
  * CREATE and ALTER of a workflow function may fail here, with the definition's
  * mistakes; any other command can't: its work is done in subtransactions whose
@@ -42,6 +42,7 @@
 
 PG_FUNCTION_INFO_V1(wf_ddl_end);
 PG_FUNCTION_INFO_V1(wf_sql_drop);
+PG_FUNCTION_INFO_V1(wf_ddl_start);
 
 /* One object of the command. */
 typedef struct Touched
@@ -419,5 +420,34 @@ wf_sql_drop(PG_FUNCTION_ARGS)
 
 	if (!nothing_to_do())
 		run_alone(sql_drop, &command);
+	PG_RETURN_NULL();
+}
+
+/* ----------------------------------------------------------------
+ * ddl_command_start
+ * ----------------------------------------------------------------
+ */
+
+static void
+leave_cron(void *arg)
+{
+	wf_schedules_leave();
+}
+
+/* DROP EXTENSION automation: afterwards nobody knows which jobs in pg_cron were ours. */
+Datum
+wf_ddl_start(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *trigger = event_trigger_data(fcinfo);
+	DropStmt   *stmt = (DropStmt *) trigger->parsetree;
+	ListCell   *cell;
+
+	if (!IsA(stmt, DropStmt) || stmt->removeType != OBJECT_EXTENSION || nothing_to_do())
+		PG_RETURN_NULL();
+	foreach(cell, stmt->objects)
+	{
+		if (strcmp(strVal(lfirst(cell)), "automation") == 0 && superuser())
+			(void) wf_guarded("delete its jobs in pg_cron", leave_cron, NULL);
+	}
 	PG_RETURN_NULL();
 }

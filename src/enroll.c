@@ -27,6 +27,7 @@
 
 #define CAUSE_HEADER 2					/* root event, depth */
 #define LOOP_DEPTH_MAX 16
+#define RUN_LATE (10 * USECS_PER_MINUTE)	/* by so much one run of EVERY may begin later than another */
 #define CAUSED_ENTRIES_MAX 10			/* per key in a day, events with a cause only */
 
 /* --- saying no --- */
@@ -131,17 +132,20 @@ entry_key(const Entry *entry, Run *run)
 static bool
 pause_over(const Entry *entry, Run *run, const LedgerEntry *ledger)
 {
+	TimestampTz at = entry->at;
 	bool		isnull;
 	Datum		interval;
 
 	if (entry->program->again_after == NULL || ledger->last_at == 0 || ledger->allowed)
 		return true;
+	if (entry->run != ENTRY_ALONE)
+		at += RUN_LATE;
 	interval = wf_expr_eval(entry->program->again_after, run->frame, &isnull);
 	if (isnull)
 		return true;
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 												   TimestampTzGetDatum(ledger->last_at),
-												   interval)) <= entry->at;
+												   interval)) <= at;
 }
 
 /* The enrollment of the entry key that is inside; NULL if nobody is. */
@@ -160,6 +164,8 @@ policy_refuses(const Entry *entry, Run *run, const LedgerEntry *ledger, Enrollme
 	Enrollment *active = who_is_inside(ledger);
 
 	*replaced = NULL;
+	if (entry->run != ENTRY_ALONE && ledger->last_at == entry->at)
+		return "same_run";
 	switch (entry->program->policy)
 	{
 		case ENROLL_ONCE:
@@ -408,6 +414,11 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 	{
 		e->entry_key = wf_key_lookup(key);
 		ledger = wf_ledger_load(entry->program->workflow, e->entry_key);
+		if (entry->run == ENTRY_RUN_AGAIN && ledger->last_at >= entry->at)
+		{
+			wf_chain_end();
+			return;						/* has entered since the run began */
+		}
 	}
 	if (reason == NULL)
 		reason = policy_refuses(entry, run, ledger, &replaced);

@@ -17,6 +17,14 @@ typedef struct ItemOptions
 	struct Failure *failure;			/* not NULL: don't run, record this failure instead */
 } ItemOptions;
 
+/* Is an entry one of many of a run of EVERY? */
+typedef enum
+{
+	ENTRY_ALONE,
+	ENTRY_RUN,
+	ENTRY_RUN_AGAIN						/* whose rows are gone through once more: some have entered */
+} EntryRun;
+
 /* One request to enter, with everything already evaluated but the policy. */
 typedef struct Entry
 {
@@ -27,6 +35,7 @@ typedef struct Entry
 	int64		id;						/* reserved by a call, or 0 */
 	int			ncause;
 	int64	   *cause;
+	EntryRun	run;					/* then "at" is when the run began */
 } Entry;
 
 /* Enters and runs to the first wait, or writes down why not. */

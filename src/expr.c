@@ -571,6 +571,15 @@ plan_selects(SPIPlanPtr plan)
 	return false;
 }
 
+static void
+prepare_sql(SqlPlan *sql)
+{
+	if (sql->plan == NULL)
+		sql->plan = prepare_plan(sql->scope, sql->fragment, sql->blank_out,
+								 sql->kind == FRAGMENT_SELECT_LIST || sql->kind == FRAGMENT_EXPRESSION ?
+								 RAW_PARSE_PLPGSQL_EXPR : RAW_PARSE_DEFAULT);
+}
+
 /*
  * Runs a statement through SPI (connected by the caller); limit 0 = all rows.
  * Of a SELECT whose first row alone is wanted no second one is made: functions in
@@ -582,10 +591,7 @@ wf_sql_run(SqlPlan *sql, Frame *frame, long limit, bool discard)
 	SPIExecuteOptions options;
 	int			rc;
 
-	if (sql->plan == NULL)
-		sql->plan = prepare_plan(sql->scope, sql->fragment, sql->blank_out,
-								 sql->kind == FRAGMENT_SELECT_LIST || sql->kind == FRAGMENT_EXPRESSION ?
-								 RAW_PARSE_PLPGSQL_EXPR : RAW_PARSE_DEFAULT);
+	prepare_sql(sql);
 	memset(&options, 0, sizeof(options));
 	options.params = frame->params;
 	options.tcount = limit > 1 && plan_selects(sql->plan) ? 1 : limit;
@@ -595,4 +601,20 @@ wf_sql_run(SqlPlan *sql, Frame *frame, long limit, bool discard)
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(rc));
 	return rc;
+}
+
+/* The rows of a query, one by one, to a receiver; SPI is connected by the caller. */
+void
+wf_sql_send(SqlPlan *sql, Frame *frame, DestReceiver *receiver)
+{
+	SPIExecuteOptions options;
+	int			rc;
+
+	prepare_sql(sql);
+	memset(&options, 0, sizeof(options));
+	options.params = frame->params;
+	options.dest = receiver;
+	rc = SPI_execute_plan_extended(sql->plan, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(rc));
 }

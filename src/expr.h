@@ -126,6 +126,9 @@ extern void wf_expr_tie(Expression *expr, Query *query);
  * are set (not when rows are discarded).  SPI is connected by the caller. */
 extern int	wf_sql_run(SqlPlan *sql, Frame *frame, long limit, bool discard);
 
+/* The same, sends the rows of a query to a receiver. */
+extern void wf_sql_send(SqlPlan *sql, Frame *frame, DestReceiver *receiver);
+
 extern void wf_expr_free(Expression *expr);
 extern void wf_sql_free(SqlPlan *sql);
 

@@ -18,6 +18,7 @@
 #include "calendar.h"
 #include "commands.h"
 #include "compat.h"
+#include "every.h"
 #include "history.h"
 #include "item.h"
 #include "job.h"
@@ -243,6 +244,12 @@ run_command(Engine *engine, const Event *event, const ItemOptions *options)
 
 	if (command == NULL)
 		return;
+	if (strcmp(command, "tick") == 0)
+	{
+		if (event->key)
+			wf_every_tick(event->key, reason, options);
+		return;
+	}
 	if (strcmp(command, "cancel_job") == 0)
 	{
 		if (reason && workflow)

@@ -39,6 +39,8 @@ enum
 
 #define KEPT 20							/* jobs of a workflow that are over */
 
+static TransactionId inserted_by = InvalidTransactionId;	/* the last one of this process */
+
 static void
 put_text(Datum *values, bool *nulls, int column, const char *text)
 {
@@ -104,7 +106,14 @@ wf_job_insert(Job *job)
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 	wf_event_wake_at_commit(job->owner);
+	inserted_by = GetTopTransactionIdIfAny();
 	return job->id;
+}
+
+bool
+wf_job_inserted(void)
+{
+	return TransactionIdIsValid(inserted_by) && inserted_by == GetTopTransactionIdIfAny();
 }
 
 static TimestampTz
@@ -277,15 +286,15 @@ wf_job_next(int owner)
 	return first_due(owner, &id, &at) ? at : 0;
 }
 
-void
-wf_job_release(int workflow, TimestampTz now)
+/* All jobs of a workflow, by id. */
+static List *
+jobs_of_workflow(int workflow)
 {
 	Relation	rel = wf_store_open("job", AccessShareLock);
 	List	   *jobs = NIL;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	ListCell   *lc;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	ScanKeyInit(&key, COL_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
@@ -295,7 +304,31 @@ wf_job_release(int workflow, TimestampTz now)
 	systable_endscan(scan);
 	PopActiveSnapshot();
 	table_close(rel, NoLock);
-	foreach(lc, jobs)
+	return jobs;
+}
+
+Job *
+wf_job_open(int workflow, char kind, int clause)
+{
+	Job		   *open = NULL;
+	ListCell   *lc;
+
+	foreach(lc, jobs_of_workflow(workflow))
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->kind == kind && job->clause == clause && job->finished_at == 0)
+			open = job;
+	}
+	return open;
+}
+
+void
+wf_job_release(int workflow, TimestampTz now)
+{
+	ListCell   *lc;
+
+	foreach(lc, jobs_of_workflow(workflow))
 	{
 		Job		   *job = lfirst(lc);
 

@@ -53,12 +53,17 @@ typedef struct Job
  * The owner's executor is woken at commit.
  */
 extern int64 wf_job_insert(Job *job);
+/* Has the transaction under way inserted one?  It has no pieces yet then: should
+ * one fail, the job would be gone with it, and come again as another. */
+extern bool wf_job_inserted(void);
 /* NULL if there is none. */
 extern Job *wf_job_load(int64 id);
 /* Writes back what a piece may change, and state, attempt, error, moments. */
 extern void wf_job_save(Job *job);
 /* Ends it; the oldest finished ones of its workflow make room. */
 extern void wf_job_finish(Job *job, const char *state, TimestampTz now);
+/* The latest of a kind for a clause that is not over; NULL if there is none. */
+extern Job *wf_job_open(int workflow, char kind, int clause);
 /* The one whose piece is due longest; 0 = none. */
 extern int64 wf_job_due(int owner, TimestampTz now);
 /* Moment of the next piece of any; 0 = none. */

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "compat.h"
+#include "every.h"
 #include "job.h"
 #include "migrate.h"
 #include "order.h"
@@ -36,6 +37,7 @@ typedef struct JobKind
 } JobKind;
 
 static const JobKind kinds[] = {
+	{JOB_EVERY, wf_every_piece, true, true, true, false},
 	{JOB_MIGRATE, wf_migrate_piece, false, false, false, true},
 	{0, NULL, false, false, false, false}
 };

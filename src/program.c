@@ -408,6 +408,20 @@ build_start(Program *program, Clause *clause)
 }
 
 static void
+build_every(Program *program, Clause *clause)
+{
+	Every	   *every = &program->everys[program->neverys++];
+	Fragment	none = {0, 0};
+
+	every->clause = clause;
+	every->scope = program->scope;
+	every->scope.nvars = 0;
+	every->scope.see_args = false;
+	every->scope.construct = "EVERY";
+	every->query = make_sql(&every->scope, clause->query, none, FRAGMENT_QUERY);
+}
+
+static void
 build_clauses(Program *program)
 {
 	int			n = list_length(program->tree->clauses);
@@ -415,6 +429,7 @@ build_clauses(Program *program)
 
 	program->policy = ENROLL_ONCE;
 	program->starts = palloc0(sizeof(Start) * Max(n, 1));
+	program->everys = palloc0(sizeof(Every) * Max(n, 1));
 	program->exits = palloc0(sizeof(Expression *) * Max(n, 1));
 	foreach(lc, program->tree->clauses)
 	{
@@ -440,6 +455,8 @@ build_clauses(Program *program)
 				break;
 			case CLAUSE_AT:
 			case CLAUSE_EVERY:
+				build_every(program, clause);
+				break;
 			case CLAUSE_SEND_DURING:
 				break;
 		}

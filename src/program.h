@@ -53,6 +53,14 @@ typedef struct Start
 	Oid			relation;
 } Start;
 
+/* EVERY clause. */
+typedef struct Every
+{
+	Clause	   *clause;
+	Scope		scope;
+	SqlPlan    *query;					/* FOR */
+} Every;
+
 typedef struct Program
 {
 	MemoryContext context;
@@ -73,6 +81,8 @@ typedef struct Program
 	Expression **inits;					/* by variable, NULL = none */
 	int			nstarts;
 	Start	   *starts;					/* by clause ordinal - 1 */
+	int			neverys;
+	Every	   *everys;					/* by clause ordinal - 1 */
 	EnrollPolicy policy;
 	Expression *again_after;
 	int			nper;

@@ -33,6 +33,7 @@
 #include "history.h"
 #include "owner.h"
 #include "register.h"
+#include "schedule.h"
 #include "seat.h"
 #include "settings.h"
 #include "store.h"
@@ -205,6 +206,14 @@ run_until_quiet(int owner, MemoryContext context)
 	wf_engine_destroy(engine);
 }
 
+/* What EVERY has to do now, without waiting for pg_cron to say so. */
+static void
+mark_schedules(int owner)
+{
+	wf_schedules_mark(owner, 0, "run");
+	next_transaction();
+}
+
 static MemoryContext
 run_context(void)
 {
@@ -226,7 +235,10 @@ wf_run(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(context);
 	next_transaction();
 	if (owner != 0)
+	{
+		mark_schedules(owner);
 		run_until_quiet(owner, context);
+	}
 	housekeeping();
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -238,11 +250,13 @@ earliest_due(int owner)
 {
 	Engine	   *engine = wf_engine_create(CurrentMemoryContext, owner, true);
 	TimestampTz next;
+	TimestampTz every;
 
 	engine->next_sweep = wf_clock_now() + (int64) wf_recheck_interval * 1000;
 	next = wf_engine_next(engine);
 	wf_engine_destroy(engine);
-	return next;
+	every = wf_schedules_next(owner);
+	return next == 0 || (every != 0 && every < next) ? every : next;
 }
 
 /* One step towards the target: to the next due moment, and everything done. */
@@ -257,7 +271,10 @@ advance_once(int owner, TimestampTz target, MemoryContext context)
 		wf_clock_advance(to - now);
 	next_transaction();
 	if (owner != 0)
+	{
+		mark_schedules(owner);
 		run_until_quiet(owner, context);
+	}
 	return to < target;
 }
 
@@ -300,7 +317,10 @@ wf_advance(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(context);
 	next_transaction();
 	if (owner != 0)
+	{
+		mark_schedules(owner);
 		run_until_quiet(owner, context);
+	}
 	target = target_of(&by);			/* a wait of that length that has just begun ends in time */
 	while (advance_once(owner, target, context))
 		CHECK_FOR_INTERRUPTS();

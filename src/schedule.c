@@ -16,6 +16,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -24,6 +25,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "cron.h"
+#include "key.h"
 #include "schedule.h"
 #include "store.h"
 
@@ -74,6 +76,26 @@ scan(const char *index, int nkeys, ScanKey key)
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return schedules;
+}
+
+/* In C: what comes by SQL is a restore. */
+void
+wf_schedule_insert(const WorkflowRow *row, int clause, const char *text)
+{
+	Relation	rel = wf_store_open("schedule", RowExclusiveLock);
+	Datum		values[SCHEDULE_COLUMNS] = {0};
+	bool		nulls[SCHEDULE_COLUMNS] = {0};
+
+	values[COL_ID - 1] = Int64GetDatum(wf_store_nextval("schedule_seq"));
+	values[COL_WORKFLOW - 1] = Int32GetDatum(row->id);
+	values[COL_OWNER - 1] = Int32GetDatum(row->owner);
+	values[COL_CLAUSE - 1] = Int32GetDatum(clause);
+	values[COL_SCHEDULE - 1] = CStringGetTextDatum(text);
+	values[COL_SINCE - 1] = TimestampTzGetDatum(wf_clock_now());
+	nulls[COL_LAST_RUN - 1] = nulls[COL_DRIVER - 1] = nulls[COL_CRON_JOB - 1] = true;
+	wf_store_insert(rel, values, nulls, NULL);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
 }
 
 Schedule *
@@ -164,6 +186,30 @@ wf_schedules_next(int owner)
 			next = at;
 	}
 	return next;
+}
+
+static void
+push_text(JsonbParseState **state, const char *key, const char *text)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	value.val.string.val = unconstify(char *, key);
+	value.val.string.len = strlen(key);
+	(void) pushJsonbValue(state, WJB_KEY, &value);
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = strlen(text);
+	(void) pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+Jsonb *
+wf_schedule_detail(const Schedule *schedule, TimestampTz at)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_text(&state, "schedule", schedule->text);
+	push_text(&state, "at", wf_value_out(TimestampTzGetDatum(at), TIMESTAMPTZOID));
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 /* --- marking --- */

@@ -24,6 +24,8 @@ typedef struct Schedule
 	HeapTuple	tuple;
 } Schedule;
 
+/* A new one, whose times count from now. */
+extern void wf_schedule_insert(const WorkflowRow *row, int clause, const char *text);
 /* By id; NULL if there is none.  Current context. */
 extern Schedule *wf_schedule_load(int64 id);
 /* Schedule * of an owner (0: of all), by id. */
@@ -32,6 +34,9 @@ extern List *wf_schedules_of(int owner);
 /* Time of the schedule that is due: the last one up to "now", unless it was run
  * or does not count; 0 = none. */
 extern TimestampTz wf_schedule_due(const Schedule *schedule, TimestampTz now);
+
+/* {"schedule": text, "at": moment}: what jobs and the journal say of a run. */
+extern Jsonb *wf_schedule_detail(const Schedule *schedule, TimestampTz at);
 
 /* The executor begins a run for a time of the schedule. */
 extern void wf_schedule_ran(Schedule *schedule, TimestampTz at, const char *driver);

@@ -153,6 +153,22 @@ delete_job(const Schedule *schedule)
 				  "lt", schedule->cron_job, command_of(schedule->id));
 }
 
+static void
+delete_job_of(void *arg)
+{
+	delete_job(arg);
+}
+
+/* Whatever pg_cron says, what our own tables say must come true. */
+static void
+delete_jobs(List *schedules)
+{
+	ListCell   *lc;
+
+	foreach(lc, schedules)
+		(void) wf_guarded("delete a job in pg_cron", delete_job_of, lfirst(lc));
+}
+
 static bool
 has_its_job(const Schedule *schedule, const char *owner)
 {
@@ -170,12 +186,23 @@ set_job(const Schedule *schedule)
 
 	if (owner == NULL || has_its_job(schedule, owner))
 		return;
+	if (wf_engine_sql("SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolcanlogin", "t", owner) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("EVERY needs an owner who may log in, for pg_cron runs no jobs of others"),
+				 errhint("ALTER ROLE %s LOGIN; it needs no password.", quote_identifier(owner))));
 	delete_job(schedule);
 	jobs = wf_engine_ids("SELECT cron.schedule_in_database(pg_catalog.format('automation %s %s', pg_catalog.current_database(), $1),"
 						 " $2, $3, pg_catalog.current_database()::text, $4, true)",
 						 "lttt", schedule->id, schedule->text, command_of(schedule->id), owner);
 	wf_engine_sql("UPDATE automation.schedule SET cron_job = $2 WHERE id = $1",
 				  "ll", schedule->id, *(int64 *) linitial(jobs));
+}
+
+static void
+set_job_of(void *arg)
+{
+	set_job(arg);
 }
 
 /* Schedules of a workflow, by clause. */
@@ -212,9 +239,7 @@ store_rows(const WorkflowRow *row, const CheckedWorkflow *checked)
 			wf_engine_sql("UPDATE automation.schedule SET schedule = $3, since = automation.now()"
 						  " WHERE workflow = $1 AND clause = $2 AND schedule <> $3", "iit", row->id, clause, every->text);
 		else
-			wf_engine_sql("INSERT INTO automation.schedule (id, workflow, owner, clause, schedule, since)"
-						  " VALUES (pg_catalog.nextval('automation.schedule_seq'), $1, $2, $3, $4, automation.now())",
-						  "iiit", row->id, row->owner, clause, every->text);
+			wf_schedule_insert(row, clause, every->text);
 	}
 }
 
@@ -266,22 +291,18 @@ wf_schedules_owner(const WorkflowRow *row)
 	if (schedules == NIL || !check_cron(WARNING))
 		return;
 	foreach(lc, schedules)
-		set_job(lfirst(lc));
+		(void) wf_guarded("change a job in pg_cron", set_job_of, lfirst(lc));
 }
 
 void
 wf_schedules_drop(int workflow)
 {
 	List	   *schedules = schedules_of_workflow(workflow);
-	ListCell   *lc;
 
 	if (schedules == NIL)
 		return;
 	if (cron_is_here())
-	{
-		foreach(lc, schedules)
-			delete_job(lfirst(lc));
-	}
+		delete_jobs(schedules);
 	wf_engine_sql("DELETE FROM automation.schedule WHERE workflow = $1", "i", workflow);
 }
 
@@ -292,12 +313,6 @@ wf_schedules_restart(int workflow)
 }
 
 /* --- reconciling --- */
-
-static void
-set_job_of(void *arg)
-{
-	set_job(arg);
-}
 
 /* Jobs of ours that no schedule knows, as after a restore of cron.job alone. */
 static void
@@ -328,12 +343,8 @@ wf_schedules_reconcile(void)
 void
 wf_schedules_leave(void)
 {
-	ListCell   *lc;
-
-	if (!cron_is_here())
-		return;
-	foreach(lc, wf_schedules_of(0))
-		delete_job(lfirst(lc));
+	if (cron_is_here())
+		delete_jobs(wf_schedules_of(0));
 }
 
 /* --- health --- */

@@ -272,8 +272,8 @@ fill_defaults(const Signature *sig, char **args, int from)
 }
 
 /* One row of FOR. */
-static char **
-args_of_row(const Signature *sig, HeapTuple tuple, TupleDesc desc)
+char **
+wf_start_args(const Signature *sig, HeapTuple tuple, TupleDesc desc)
 {
 	char	  **args = palloc0(sizeof(char *) * Max(sig->nargs, 1));
 	int			i;
@@ -310,7 +310,7 @@ run_for(Program *program, Start *start, Frame *frame)
 	{
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
-		rows = lappend(rows, args_of_row(program->sig, SPI_tuptable->vals[i], SPI_tuptable->tupdesc));
+		rows = lappend(rows, wf_start_args(program->sig, SPI_tuptable->vals[i], SPI_tuptable->tupdesc));
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -439,8 +439,8 @@ evaluate(const Event *event, Program *program, const Rule *rule, TimestampTz now
 }
 
 /* Arguments as they are kept in an event: texts, null. */
-static Jsonb *
-args_to_jsonb(char **args, int n)
+Jsonb *
+wf_start_args_to_jsonb(char **args, int n)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue	value;
@@ -492,7 +492,7 @@ enter(const Event *event, Program *program, Rule *rule, char **args, bool paused
 		derived.prints = NULL;
 		derived.nties = 0;
 		derived.old = derived.new = NULL;
-		derived.args = args_to_jsonb(args, program->sig->nargs);
+		derived.args = wf_start_args_to_jsonb(args, program->sig->nargs);
 		wf_event_append(&derived);
 	}
 	else
@@ -625,6 +625,9 @@ wf_start_entry(const Event *event, const ItemOptions *options)
 	{
 		Entry		entry = {program, args_from_jsonb(event->args, program->sig->nargs),
 			event->at, event->seq, hand ? event->target : 0, event->ncause, event->cause};
+
+		if (hand && event->nhits > 1)	/* taken out of a run of EVERY */
+			entry.run = ENTRY_RUN;
 
 		wf_enroll(&entry, is_paused(row), options);
 	}

@@ -46,6 +46,11 @@ extern bool wf_start_literals_hold(Frame *frame, const Start *start, const Rule 
 extern bool wf_start_row_now(const Event *event, const Start *start, Datum *value);
 extern bool wf_start_is_hidden(const Event *event, const Start *start);
 
+/* Arguments from a row of FOR: keys and texts, in the current context; and as an
+ * event keeps them. */
+extern char **wf_start_args(const Signature *sig, HeapTuple tuple, TupleDesc desc);
+extern Jsonb *wf_start_args_to_jsonb(char **args, int n);
+
 /* Puts an event aside until its workflow is released. */
 extern void wf_start_park(const Event *event, int workflow, const char *reason, TimestampTz now);
 
