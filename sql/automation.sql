@@ -42,10 +42,11 @@ CREATE TABLE automation.workflow (
     routine      oid NOT NULL,           -- hint only: checked against signature, owner and language
     owner        int NOT NULL,           -- automation.owner.id
     version      int NOT NULL,           -- the current one
-    entry        text NOT NULL,          -- open | paused
+    entry        text NOT NULL,          -- open | paused | queued
     hold         text,                   -- NULL or why nothing of it runs: paused, definition_invalid, owner_changed ...
     hold_detail  text,
-    created_at   timestamptz NOT NULL
+    created_at   timestamptz NOT NULL,
+    paused_at    timestamptz             -- since when it is held as paused
 );
 CREATE INDEX workflow_routine ON automation.workflow (routine);
 
@@ -56,6 +57,7 @@ CREATE TABLE automation.workflow_version (
     source      text NOT NULL,
     path        text NOT NULL,           -- search_path of definition time, ending in automation, pg_temp
     created_at  timestamptz NOT NULL,
+    invalid     text,                    -- of an old one: why it can't run any more
     PRIMARY KEY (workflow, version)
 );
 
@@ -411,17 +413,22 @@ COMMENT ON FUNCTION automation.announce() IS 'Internal: asks the launcher for wo
 
 -- Commands.  A workflow is named as 'welcome', 'crm.welcome' or 'welcome(contact)'.
 
-CREATE FUNCTION automation.pause(workflow text, hold boolean DEFAULT false) RETURNS void
+CREATE FUNCTION automation.pause(workflow text, hold boolean DEFAULT false, queue boolean DEFAULT false) RETURNS void
     LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_pause';
-COMMENT ON FUNCTION automation.pause(text, boolean) IS
-    'Nobody enters the workflow until automation.resume(); hold: those inside stand still as well. '
+COMMENT ON FUNCTION automation.pause(text, boolean, boolean) IS
+    'Nobody enters the workflow until automation.resume(); hold: those inside stand still as well; '
+    'queue: who would have entered meanwhile enters then. '
     'Errors: 42883 no such workflow, 42725 the name is not unique, 42501 not its owner';
 
-CREATE FUNCTION automation.resume(workflow text) RETURNS void
-    LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_resume';
-COMMENT ON FUNCTION automation.resume(text) IS
-    'Ends automation.pause(). Changes made meanwhile do not enter; timers that are due go on. '
-    'Errors: 42883, 42725, 42501 as for pause';
+CREATE FUNCTION automation.resume(workflow text, late text DEFAULT 'run', rate int DEFAULT NULL,
+                                  skip_if_later_than interval DEFAULT NULL) RETURNS void
+    LANGUAGE C AS 'MODULE_PATHNAME', 'wf_resume';
+COMMENT ON FUNCTION automation.resume(text, text, int, interval) IS
+    'Ends automation.pause(). Changes made meanwhile do not enter unless they were queued. late says what becomes of those inside whose time came meanwhile: '
+    'run: they go on, at most rate of them per second; shift: nothing is late, for waits and time limits are longer by the pause; '
+    'skip: who is later than skip_if_later_than ends as too_late, the others go on. '
+    'With rate, shift or skip the workflow stays held until a job has looked at everybody. '
+    'Errors: 42883, 42725, 42501 as for pause, 22023 arguments that do not fit together, 55006 it is being resumed';
 
 CREATE FUNCTION automation.unenroll(workflow text, subject anyelement) RETURNS void
     LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_unenroll_subject';
@@ -457,6 +464,18 @@ CREATE FUNCTION automation.retry(workflow text) RETURNS bigint
     LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_retry_workflow';
 COMMENT ON FUNCTION automation.retry(text) IS
     'Tries all failed and held enrollments of a workflow again; returns their number. Errors: 42883, 42725, 42501';
+
+CREATE FUNCTION automation.hold(enrollment bigint) RETURNS boolean
+    LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_hold_one';
+COMMENT ON FUNCTION automation.hold(bigint) IS
+    'One enrollment stands still until automation.release(); false: there is none of that id, or it has failed or is held by hand already. '
+    'Owner of the workflow only (error 42501)';
+
+CREATE FUNCTION automation.release(enrollment bigint) RETURNS boolean
+    LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_release_one';
+COMMENT ON FUNCTION automation.release(bigint) IS
+    'Ends automation.hold(); a deadline that has passed meanwhile is over, unless what it waited for came before. '
+    'False: it was not held by hand when this was called. Owner of the workflow only (error 42501)';
 
 CREATE FUNCTION automation.accept_versions(workflow text) RETURNS void
     LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'wf_accept_versions';
@@ -561,6 +580,7 @@ SELECT coalesce(p.proname::text, w.signature) AS name,
            WHEN w.hold = 'function_missing' THEN 'its function is not there: CREATE FUNCTION brings it back, CALL automation.reconcile() looks again'
            WHEN w.hold = 'not_permitted' THEN 'its owner may not use the language: GRANT USAGE ON LANGUAGE workflow'
            WHEN w.hold IS NOT NULL THEN pg_catalog.replace(w.hold, '_', ' ')
+           WHEN w.entry = 'queued' THEN 'who would enter waits, those inside go on: automation.resume() lets them in'
            WHEN w.entry = 'paused' THEN 'nobody enters, those inside go on: automation.resume() opens it again'
            WHEN e.failed > 0 THEN 'some have failed: automation.enrollments shows the error, automation.retry() tries again'
        END AS note
@@ -584,7 +604,7 @@ COMMENT ON COLUMN automation.workflows.schema IS 'schema of the function';
 COMMENT ON COLUMN automation.workflows.signature IS 'function with its argument types';
 COMMENT ON COLUMN automation.workflows.owner IS 'role that everything in it runs as';
 COMMENT ON COLUMN automation.workflows.active IS 'records can enter and go on: entry is open, no hold, the engine is armed';
-COMMENT ON COLUMN automation.workflows.entry IS 'open, or paused: nobody enters, those inside go on';
+COMMENT ON COLUMN automation.workflows.entry IS 'open; paused: nobody enters, those inside go on; queued: who would enter does so at automation.resume()';
 COMMENT ON COLUMN automation.workflows.hold IS 'why nothing of it runs; NULL: it runs';
 COMMENT ON COLUMN automation.workflows.hold_detail IS 'more about the hold';
 COMMENT ON COLUMN automation.workflows.version IS 'version that new entries take; those inside stay on theirs';
@@ -767,6 +787,7 @@ FROM automation.history h
          ('entry_rate', 'workflows sent it in too often today'),
          ('orphan', 'the new version has no such statement'),
          ('variable', 'the new version''s type can''t read the value of a variable'),
+         ('too_late', 'it was later than resume() allowed'),
          ('step_removed', 'its statement was taken out'),
          ('by_hand', 'by automation.hold()'),
          ('stays', 'on the same statement'),

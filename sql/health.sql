@@ -197,7 +197,7 @@ WHERE w.hold IS NOT NULL AND w.hold IS DISTINCT FROM o.obstacle
 UNION ALL
 SELECT false, o.role, 'notice', 'entry_paused', pg_catalog.format('workflow %s', w.signature),
        'it is paused: nobody enters', NULL, pg_catalog.format('SELECT automation.resume(%L)', w.signature)
-FROM automation.workflow w JOIN owner o ON o.id = w.owner WHERE w.entry = 'paused' AND w.hold IS NULL
+FROM automation.workflow w JOIN owner o ON o.id = w.owner WHERE w.entry <> 'open' AND w.hold IS NULL
 UNION ALL
 SELECT false, o.role, 'error', e.code, pg_catalog.format('workflow %s', w.signature),
        pg_catalog.format(CASE e.state WHEN 'failed' THEN 'enrollments that have failed: %s' ELSE 'enrollments that are held: %s' END, e.n),

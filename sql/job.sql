@@ -7,7 +7,7 @@ CREATE TABLE automation.job (
     owner        int NOT NULL,
     workflow     int NOT NULL,
     version      int NOT NULL,
-    kind         "char" NOT NULL,        -- A moments of AT, B backfill, E a run of EVERY, M migrate
+    kind         "char" NOT NULL,        -- A moments of AT, B backfill, E a run of EVERY, M migrate, R resume
     clause       int NOT NULL,           -- ordinal of the clause it is for; 0 = none
     state        text NOT NULL,          -- waiting | running | done | failed | cancelled
     position     text,                   -- where it stands, in the words of its kind; NULL = at the beginning
@@ -40,7 +40,7 @@ COMMENT ON FUNCTION automation.cancel_job(bigint) IS
 CREATE VIEW automation.progress WITH (security_barrier) AS
 SELECT j.id AS job,
        coalesce(p.proname::text, w.signature) AS workflow,
-       CASE j.kind WHEN 'A' THEN 'at' WHEN 'B' THEN 'backfill' WHEN 'E' THEN 'every' WHEN 'M' THEN 'migrate' END AS kind,
+       CASE j.kind WHEN 'A' THEN 'at' WHEN 'B' THEN 'backfill' WHEN 'E' THEN 'every' WHEN 'M' THEN 'migrate' WHEN 'R' THEN 'resume' END AS kind,
        CASE WHEN r.sees_payload THEN
            CASE j.kind
                WHEN 'B' THEN coalesce(j.args ->> 'where', 'all rows')
@@ -48,7 +48,7 @@ SELECT j.id AS job,
                WHEN 'E' THEN j.args ->> 'schedule'
            END END AS what,
        j.state,
-       CASE WHEN j.finished_at IS NULL THEN coalesce(w.hold, CASE WHEN w.entry = 'paused' AND j.kind = 'B' THEN 'paused' END) END AS waits_for,
+       CASE WHEN j.finished_at IS NULL THEN coalesce(CASE WHEN j.kind NOT IN ('M', 'R') THEN w.hold END, CASE WHEN w.entry <> 'open' AND j.kind = 'B' THEN w.entry END) END AS waits_for,
        j.done,
        j.total,
        CASE WHEN j.state = 'done' THEN 100.0
@@ -77,7 +77,7 @@ WHERE r.sees_payload OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW automation.progress IS 'Work on many records at once, done in pieces between other work; the last ones of each workflow that are over stay for a while';
 COMMENT ON COLUMN automation.progress.job IS 'for automation.cancel_job()';
 COMMENT ON COLUMN automation.progress.workflow IS 'name of the workflow';
-COMMENT ON COLUMN automation.progress.kind IS 'at (moments of AT for rows that are there), backfill, every (a run of EVERY), migrate';
+COMMENT ON COLUMN automation.progress.kind IS 'at (moments of AT for rows that are there), backfill, every (a run of EVERY), migrate, resume';
 COMMENT ON COLUMN automation.progress.what IS 'what it does, in the words of its kind';
 COMMENT ON COLUMN automation.progress.state IS 'waiting (for its first piece, or its workflow is held), running, done, failed, cancelled';
 COMMENT ON COLUMN automation.progress.waits_for IS 'hold of the workflow, for whose end it waits; NULL: it goes on';

@@ -14,8 +14,10 @@ GRANT EXECUTE ON FUNCTION automation.capture() TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE automation.run() TO PUBLIC;
 
 -- each checks whose workflow or call it is
-GRANT EXECUTE ON FUNCTION automation.pause(text, boolean) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION automation.resume(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.pause(text, boolean, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.resume(text, text, int, interval) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.hold(bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.release(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.unenroll(text, anyelement) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.unenroll(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.decide(text, text, text, interval, int, double precision, text) TO PUBLIC;

@@ -1,5 +1,5 @@
 /*
- * commands.c -- what users call: pause, resume, unenroll, retry,
+ * commands.c -- what users call: unenroll, retry, hold, release,
  * accept_versions, and the questions a workflow or a user may ask.
  *
  * The functions are SECURITY INVOKER: the caller's right is checked first, the
@@ -38,13 +38,13 @@
 #include "signature.h"
 #include "store.h"
 
-PG_FUNCTION_INFO_V1(wf_pause);
-PG_FUNCTION_INFO_V1(wf_resume);
 PG_FUNCTION_INFO_V1(wf_unenroll_subject);
 PG_FUNCTION_INFO_V1(wf_unenroll);
 PG_FUNCTION_INFO_V1(wf_unenroll_others);
 PG_FUNCTION_INFO_V1(wf_retry);
 PG_FUNCTION_INFO_V1(wf_retry_workflow);
+PG_FUNCTION_INFO_V1(wf_hold_one);
+PG_FUNCTION_INFO_V1(wf_release_one);
 PG_FUNCTION_INFO_V1(wf_accept_versions);
 PG_FUNCTION_INFO_V1(wf_enrollment_status);
 PG_FUNCTION_INFO_V1(wf_finished);
@@ -125,65 +125,16 @@ wf_command_append(const WorkflowRow *row, const char *command, const char *reaso
 	wf_event_append(&event);
 }
 
-/* ----------------------------------------------------------------
- * Pause and resume
- * ----------------------------------------------------------------
- */
-
 static bool
 held_for(const WorkflowRow *row, const char *reason)
 {
 	return row->hold != NULL && strcmp(row->hold, reason) == 0;
 }
 
-static void
-set_entry(const WorkflowRow *row, const char *entry)
-{
-	wf_engine_sql("UPDATE automation.workflow SET entry = $2 WHERE id = $1", "it", row->id, entry);
-}
-
 static char *
 text_argument(FunctionCallInfo fcinfo, int i)
 {
 	return text_to_cstring(PG_GETARG_TEXT_PP(i));
-}
-
-Datum
-wf_pause(PG_FUNCTION_ARGS)
-{
-	WorkflowRow *row = wf_workflow_named(text_argument(fcinfo, 0));
-
-	wf_workflow_require_owner(row);
-	set_entry(row, "paused");
-	if (PG_GETARG_BOOL(1) && row->hold == NULL)
-		wf_register_hold(row, "paused", NULL);
-	else if (PG_GETARG_BOOL(1) && !held_for(row, "paused"))
-		ereport(NOTICE,
-				(errmsg("workflow %s is held already: %s", row->signature, row->hold),
-				 row->hold_detail ? errdetail_internal("%s", row->hold_detail) : 0));
-	PG_RETURN_VOID();
-}
-
-Datum
-wf_resume(PG_FUNCTION_ARGS)
-{
-	WorkflowRow *row = wf_workflow_named(text_argument(fcinfo, 0));
-
-	wf_workflow_require_owner(row);
-	set_entry(row, "open");
-	wf_command_append(row, "release", NULL, 0, 0, NULL);
-	if (strcmp(row->entry, "paused") == 0)
-		wf_schedules_restart(row->id);
-	if (held_for(row, "paused"))
-	{
-		wf_register_release(row, "paused", false);
-		wf_revalidate(row, true);
-	}
-	else if (row->hold != NULL)
-		ereport(NOTICE,
-				(errmsg("workflow %s is still held: %s", row->signature, row->hold),
-				 row->hold_detail ? errdetail_internal("%s", row->hold_detail) : 0));
-	PG_RETURN_VOID();
 }
 
 /* ----------------------------------------------------------------
@@ -410,18 +361,20 @@ wf_unenroll_others(PG_FUNCTION_ARGS)
  * ----------------------------------------------------------------
  */
 
-/* Held with its workflow: that goes on by what ends the workflow's hold. */
+/* Held with its workflow, or by hand: that goes on by what ends the hold. */
 static bool
-can_retry(const Enrollment *enrollment)
+can_retry(const Enrollment *enrollment, const WorkflowRow *row)
 {
 	static const char *const of_workflow[] = {
-		"paused", "definition_invalid", "owner_changed", "function_missing"
+		"paused", "definition_invalid", "owner_changed", "function_missing", HELD_BY_HAND
 	};
 
 	if (enrollment->state == STATE_FAILED || enrollment->state == STATE_RETRYING)
 		return true;
 	if (enrollment->state != STATE_HELD)
 		return false;
+	if (row->hold == NULL && enrollment->reason && strcmp(enrollment->reason, "definition_invalid") == 0)
+		return true;					/* an old version: it will be held again if that is no better */
 	for (int i = 0; i < lengthof(of_workflow); i++)
 	{
 		if (enrollment->reason != NULL && strcmp(enrollment->reason, of_workflow[i]) == 0)
@@ -442,7 +395,7 @@ wf_retry(PG_FUNCTION_ARGS)
 	row = workflow_of(enrollment);
 	if (!wf_workflow_owned(row))
 		refuse_enrollment(id);
-	if (!can_retry(enrollment))
+	if (!can_retry(enrollment, row))
 		PG_RETURN_BOOL(false);
 	wf_command_append(row, "retry", enrollment->reason, id, 0, NULL);
 	PG_RETURN_BOOL(true);
@@ -463,12 +416,61 @@ wf_retry_workflow(PG_FUNCTION_ARGS)
 	{
 		Enrollment *enrollment = wf_enrollment_load(*(int64 *) lfirst(cell));
 
-		if (enrollment == NULL || !can_retry(enrollment))
+		if (enrollment == NULL || !can_retry(enrollment, row))
 			continue;
 		wf_command_append(row, "retry", enrollment->reason, enrollment->id, 0, NULL);
 		n++;
 	}
 	PG_RETURN_INT64(n);
+}
+
+/* ----------------------------------------------------------------
+ * One enrollment stands still
+ * ----------------------------------------------------------------
+ */
+
+/* Of a workflow of the caller's; NULL: there is none of that id. */
+static Enrollment *
+own_enrollment(int64 id, WorkflowRow **row)
+{
+	Enrollment *enrollment = wf_enrollment_load(id);
+
+	if (enrollment == NULL)
+		return NULL;
+	*row = workflow_of(enrollment);
+	if (!wf_workflow_owned(*row))
+		refuse_enrollment(id);
+	return enrollment;
+}
+
+static bool
+is_held_by_hand(const Enrollment *enrollment)
+{
+	return enrollment->state == STATE_HELD && enrollment->reason && strcmp(enrollment->reason, HELD_BY_HAND) == 0;
+}
+
+Datum
+wf_hold_one(PG_FUNCTION_ARGS)
+{
+	WorkflowRow *row;
+	Enrollment *enrollment = own_enrollment(PG_GETARG_INT64(0), &row);
+
+	if (enrollment == NULL || enrollment->state == STATE_FAILED || is_held_by_hand(enrollment))
+		PG_RETURN_BOOL(false);
+	wf_command_append(row, "hold", HELD_BY_HAND, enrollment->id, 0, NULL);
+	PG_RETURN_BOOL(true);
+}
+
+Datum
+wf_release_one(PG_FUNCTION_ARGS)
+{
+	WorkflowRow *row;
+	Enrollment *enrollment = own_enrollment(PG_GETARG_INT64(0), &row);
+
+	if (enrollment == NULL || enrollment->state == STATE_FAILED)
+		PG_RETURN_BOOL(false);
+	wf_command_append(row, "release", HELD_BY_HAND, enrollment->id, 0, NULL);
+	PG_RETURN_BOOL(is_held_by_hand(enrollment));
 }
 
 /* ----------------------------------------------------------------

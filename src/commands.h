@@ -5,6 +5,7 @@
 #ifndef WF_COMMANDS_H
 #define WF_COMMANDS_H
 
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "signature.h"
 
@@ -19,6 +20,7 @@ typedef struct WorkflowRow
 	char	   *entry;
 	char	   *hold;
 	char	   *hold_detail;
+	TimestampTz paused_at;				/* of the hold "paused"; 0 = none */
 } WorkflowRow;
 
 /*
@@ -30,6 +32,8 @@ extern WorkflowRow *wf_workflow_load(int id);
 extern WorkflowRow *wf_workflow_by_routine(Oid function);
 /* The same, but as stored: for registration, which repairs it. */
 extern WorkflowRow *wf_workflow_stored(int id);
+/* Is an old version marked as one that can't run any more? */
+extern bool wf_version_invalid(int workflow, int version);
 /* WorkflowRow * of all, as stored. */
 extern List *wf_workflow_all(void);
 

@@ -15,6 +15,7 @@ typedef struct ItemOptions
 	int			watchdog;				/* ms per statement */
 	bool		terminate;
 	struct Failure *failure;			/* not NULL: don't run, record this failure instead */
+	bool		missed;					/* the event came while nobody could enter */
 } ItemOptions;
 
 /* Is an entry one of many of a run of EVERY? */

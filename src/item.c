@@ -275,9 +275,15 @@ run_command(Engine *engine, const Event *event, const ItemOptions *options)
 			wf_again_run(event, pg_strtoint32(workflow), engine->owner, options->now);
 		return;
 	}
+	if (strcmp(command, "hold") == 0)
+	{
+		wf_hold_for(event->target, reason, options);
+		return;
+	}
 	if (strcmp(command, "unenroll") != 0)
 	{
-		wf_wake(event->target, WAKE_BY_COMMAND, options->now, 0, false, options);
+		if (!wf_held_for_another(event->target, reason))
+			wf_wake(event->target, WAKE_BY_COMMAND, options->now, 0, false, options);
 		return;
 	}
 	if (event->target != 0)
@@ -383,10 +389,19 @@ consume_group(Engine *engine, EventGroup *group)
 	wf_stat_waited(LATENCY_EVENT, group->events[0].at);
 }
 
+/* Put aside because its workflow was paused, and entries did not queue. */
+static bool
+is_missed(const Parked *parked)
+{
+	return strcmp(parked->reason, "paused") == 0;
+}
+
 /* Does the item and consumes it. */
 void
 wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 {
+	ItemOptions with = *options;
+
 	switch ((ItemKind) item->key.kind)
 	{
 		case ITEM_GROUP:
@@ -398,7 +413,8 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 			break;
 		case ITEM_PARKED:
 			wf_parked_delete(item->parked);
-			run_event(engine, &item->parked->event, options);
+			with.missed = is_missed(item->parked);
+			run_event(engine, &item->parked->event, &with);
 			break;
 		case ITEM_TIMER:
 			if (wf_timer_consume(&item->timer))
@@ -514,6 +530,7 @@ wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, con
 			break;
 		case ITEM_PARKED:
 			wf_parked_delete(item->parked);
+			with.missed = is_missed(item->parked);
 			settle_event(engine, &item->parked->event, &with);
 			break;
 		case ITEM_TIMER:

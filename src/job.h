@@ -12,6 +12,7 @@
 #define JOB_BACKFILL	'B'				/* automation.backfill() */
 #define JOB_EVERY		'E'				/* a run of EVERY */
 #define JOB_MIGRATE		'M'				/* automation.migrate() */
+#define JOB_RESUME		'R'				/* automation.resume(): those who are late */
 
 /* A row of automation.job.  Strings and args live in the context it was loaded
  * in.  A piece may change position, done, total, args and next_at; what it

@@ -20,6 +20,7 @@
 #include "migrate.h"
 #include "order.h"
 #include "owner.h"
+#include "pause.h"
 #include "ready.h"
 #include "settings.h"
 
@@ -39,6 +40,7 @@ typedef struct JobKind
 static const JobKind kinds[] = {
 	{JOB_EVERY, wf_every_piece, true, true, true, false},
 	{JOB_MIGRATE, wf_migrate_piece, false, false, false, true},
+	{JOB_RESUME, wf_pause_piece, false, false, false, true},
 	{0, NULL, false, false, false, false}
 };
 
@@ -95,7 +97,7 @@ make_ready(Job *job, const ItemOptions *options)
 		return true;
 	}
 	job->program = wf_ready(job->workflow, kind->current ? row->version : job->version, &row, &reason);
-	job->paused = strcmp(row->entry, "paused") == 0;
+	job->paused = strcmp(row->entry, "open") != 0;
 	if (job->program != NULL && !(job->paused && kind->enters))
 		return true;
 	job->state = "waiting";

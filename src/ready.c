@@ -127,6 +127,14 @@ try_program(int workflow, int version)
 	return program;
 }
 
+/* Was an old version found not to fit the catalog any more?  (validate.c) */
+static bool
+is_invalid(const Verdict *verdict)
+{
+	return verdict->key.version != verdict->row->version &&
+		wf_version_invalid(verdict->key.workflow, verdict->key.version);
+}
+
 static void
 judge(Verdict *verdict)
 {
@@ -140,6 +148,8 @@ judge(Verdict *verdict)
 		verdict->reason = "owner_is_superuser";
 	else if (wf_owner_role(verdict->row->owner) != GetUserId())
 		verdict->reason = "owner_changed";
+	else if (is_invalid(verdict))
+		verdict->reason = "definition_invalid";
 	else if ((verdict->program = try_program(verdict->key.workflow, verdict->key.version)) == NULL)
 		verdict->reason = "definition_invalid";
 	else if (verdict->program->author != verdict->row->owner)

@@ -218,7 +218,8 @@ invalidate(Oid function)
 void
 wf_register_hold(WorkflowRow *row, const char *hold, const char *detail)
 {
-	wf_engine_sql("UPDATE automation.workflow SET hold = $2, hold_detail = $3 WHERE id = $1"
+	wf_engine_sql("UPDATE automation.workflow SET hold = $2, hold_detail = $3,"
+				  " paused_at = CASE WHEN $2 IS NOT NULL THEN paused_at END WHERE id = $1"
 				  " AND (hold, hold_detail) IS DISTINCT FROM ($2, $3)", "itt", row->id, hold, detail);
 	invalidate(row->routine);
 	row->hold = hold == NULL ? NULL : pstrdup(hold);
@@ -357,8 +358,8 @@ static void
 insert_version(const WorkflowRow *row, const char *source, const char *path)
 {
 	Relation	rel = wf_store_open("workflow_version", RowExclusiveLock);
-	bool		nulls[6] = {0};
-	Datum		values[6] = {
+	bool		nulls[7] = {[6] = true};
+	Datum		values[7] = {
 		Int32GetDatum(row->id),
 		Int32GetDatum(row->version),
 		Int32GetDatum(row->owner),
@@ -377,8 +378,8 @@ insert_workflow(const Signature *sig)
 {
 	Relation	rel = wf_store_open("workflow", RowExclusiveLock);
 	WorkflowRow *row = palloc0(sizeof(WorkflowRow));
-	bool		nulls[9] = {0};
-	Datum		values[9];
+	bool		nulls[10] = {0};
+	Datum		values[10];
 
 	row->id = (int) wf_store_nextval("workflow_seq");
 	row->signature = wf_routine_signature(sig->function);
@@ -394,6 +395,8 @@ insert_workflow(const Signature *sig)
 	values[6] = values[7] = (Datum) 0;
 	nulls[6] = nulls[7] = true;
 	values[8] = TimestampTzGetDatum(wf_clock_now());
+	values[9] = (Datum) 0;
+	nulls[9] = true;
 	wf_store_insert(rel, values, nulls, NULL);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
@@ -604,6 +607,8 @@ store(WorkflowRow *row, const Signature *sig, const char *path, struct CheckedWo
 		add_version(row, sig, path);
 	wf_validate_rules(row, checked);
 	wf_schedules_store(row, checked, reason == REGISTER_CREATED);
+	if (row->hold != NULL && strcmp(row->hold, "definition_invalid") == 0)
+		wf_revalidate_old(row);			/* what was not valid may be an old version now */
 	release_if_held(row);
 }
 

@@ -73,6 +73,8 @@ extern void wf_validate_rules(const WorkflowRow *row, struct CheckedWorkflow *ch
 /* Re-checks all versions that matter, after DDL on what they use: holds or
  * releases the workflow.  warn: emit the WARNING. */
 extern void wf_revalidate(WorkflowRow *row, bool warn);
+/* Of the old versions alone: which of them can't run any more. */
+extern void wf_revalidate_old(WorkflowRow *row);
 /* wf_revalidate for workflows that use one of the relations or of the names
  * (by argument, or by name in the text or path); both NIL: for all. */
 extern void wf_revalidate_users(List *relations, List *names);

@@ -87,6 +87,31 @@ wf_hold(Enrollment *e, TimestampTz now, const char *reason)
 	wf_history_write(e, now, "held", reason, NULL);
 }
 
+void
+wf_hold_for(int64 id, const char *reason, const ItemOptions *options)
+{
+	Enrollment *e = wf_enrollment_load(id);
+
+	if (e == NULL || e->owner != options->owner || e->state == STATE_FAILED ||
+		(e->state == STATE_HELD && strcmp(e->reason ? e->reason : "", "paused") != 0))
+		return;
+	wf_hold(e, options->now, reason);
+}
+
+bool
+wf_held_for_another(int64 id, const char *reason)
+{
+	static const char *const own[] = {"orphan", "variable", HELD_BY_HAND};
+	Enrollment *e = wf_enrollment_load(id);
+
+	if (e == NULL || e->state != STATE_HELD || e->reason == NULL)
+		return false;
+	for (int i = 0; i < lengthof(own); i++)
+		if (strcmp(e->reason, own[i]) == 0)
+			return reason == NULL || strcmp(reason, own[i]) != 0;
+	return false;
+}
+
 /* --- failures --- */
 
 /* Next attempt: base * 4^(attempt - 1), +-20 %; a lock: 100 ms doubling to 5 s. */
@@ -124,6 +149,23 @@ note_position(Enrollment *e, const Failure *failure)
 	e->kept = false;
 }
 
+/*
+ * Does an old version speak of what is not there any more?  It may have been
+ * entered after everything was checked, by a change that was made before.
+ */
+static bool
+is_outdated(const Enrollment *e)
+{
+	WorkflowRow *row = wf_workflow_load(e->workflow);
+	JsonbValue	value;
+
+	if (row == NULL || row->version == e->version || e->error == NULL ||
+		getKeyJsonValueFromContainer(&e->error->root, "sqlstate", strlen("sqlstate"), &value) == NULL ||
+		value.type != jbvString)
+		return false;
+	return value.val.string.len == 5 && strncmp(value.val.string.val, "42", 2) == 0;
+}
+
 /* Records a failure: another attempt later, at last "failed". */
 void
 wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
@@ -144,6 +186,11 @@ wf_fail(Enrollment *e, TimestampTz now, const Failure *failure)
 	e->error = failure->error;
 	if (e->state != STATE_RETRYING)
 		e->since = now;
+	if (counts && e->attempt >= wf_max_attempts && is_outdated(e))
+	{
+		wf_hold(e, now, "definition_invalid");
+		return;
+	}
 	if (counts && e->attempt >= wf_max_attempts)
 	{
 		wf_stat_count(STAT_FAILURES);

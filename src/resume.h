@@ -54,6 +54,11 @@ extern void wf_end(Enrollment *e, TimestampTz now, const char *reason);
 /* Holds it; what it waits for is kept. */
 extern void wf_hold(Enrollment *e, TimestampTz now, const char *reason);
 
+/* By command: holds what waits or retries, or is held with its workflow. */
+extern void wf_hold_for(int64 id, const char *reason, const ItemOptions *options);
+/* Is it held for a reason of its own, which a command with this one does not end? */
+extern bool wf_held_for_another(int64 id, const char *reason);
+
 /* Records a failure: retrying with backoff, at last failed. */
 extern void wf_fail(Enrollment *e, TimestampTz now, const Failure *failure);
 

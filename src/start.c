@@ -503,6 +503,22 @@ enter(const Event *event, Program *program, Rule *rule, char **args, bool paused
 	}
 }
 
+/*
+ * Nobody enters now, but who asks does so when the workflow is resumed.  What is
+ * put aside because all stand still has missed its time, unless entries queue.
+ */
+static bool
+is_queued(const WorkflowRow *row)
+{
+	return strcmp(row->entry, "queued") == 0;
+}
+
+static const char *
+why_parked(const WorkflowRow *row, const char *reason)
+{
+	return is_queued(row) ? "queued" : reason;
+}
+
 /* Puts an event aside until its workflow is released. */
 void
 wf_start_park(const Event *event, int workflow, const char *reason, TimestampTz now)
@@ -518,9 +534,9 @@ wf_start_park(const Event *event, int workflow, const char *reason, TimestampTz 
 }
 
 static bool
-is_paused(const WorkflowRow *row)
+is_paused(const WorkflowRow *row, const ItemOptions *options)
 {
-	return strcmp(row->entry, "paused") == 0;
+	return options->missed || strcmp(row->entry, "paused") == 0;
 }
 
 /* The row as it is now; false: it is gone, or the owner may not see it. */
@@ -566,9 +582,9 @@ wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions
 
 	if (row == NULL)
 		return;
-	if (program == NULL)
+	if (program == NULL || is_queued(row))
 	{
-		wf_start_park(event, rule->workflow, reason, options->now);
+		wf_start_park(event, rule->workflow, why_parked(row, reason), options->now);
 		return;
 	}
 	if (rule->kind != RULE_AFTER || rule->clause > program->nstarts || wf_start_is_hidden(event, &program->starts[rule->clause - 1]))
@@ -578,7 +594,7 @@ wf_start_rule_run(const Event *event, Rule *rule, bool derive, const ItemOptions
 	if (options->failure && list_length(entries) > 1)
 		derive = true;					/* which of them was it? */
 	foreach(lc, entries)
-		enter(event, program, rule, lfirst(lc), is_paused(row), derive, options);
+		enter(event, program, rule, lfirst(lc), is_paused(row, options), derive, options);
 	wf_config_leave(level);
 }
 
@@ -616,9 +632,9 @@ wf_start_entry(const Event *event, const ItemOptions *options)
 			wf_call_close(event->target);
 		return;
 	}
-	if (program == NULL)
+	if (program == NULL || is_queued(row))
 	{
-		wf_start_park(event, workflow, reason, options->now);
+		wf_start_park(event, workflow, why_parked(row, reason), options->now);
 		return;
 	}
 	level = wf_config_enter(program->path, program->sig->config);
@@ -629,7 +645,7 @@ wf_start_entry(const Event *event, const ItemOptions *options)
 		if (hand && event->nhits > 1)	/* taken out of a run of EVERY */
 			entry.run = ENTRY_RUN;
 
-		wf_enroll(&entry, is_paused(row), options);
+		wf_enroll(&entry, is_paused(row, options), options);
 	}
 	wf_config_leave(level);
 }

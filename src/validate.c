@@ -321,29 +321,46 @@ load_versions(const WorkflowRow *row)
 	return versions;
 }
 
+/* Those in an old version, told to look whether they may go on; but not who has failed. */
+static void
+tell_inside(const WorkflowRow *row, int version, const char *command)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version = $2"
+								" AND state <> 'failed' ORDER BY id", "ii", row->id, version))
+		wf_command_append(row, command, "definition_invalid", *(int64 *) lfirst(cell), 0, NULL);
+}
+
 /*
- * An old version that somebody is in: he alone is concerned.  He is woken, for
- * what he waits for may never be noticed now; his error will be seen.
+ * An old version that somebody is in: it is marked, and those inside are held
+ * until it is valid again or automation.migrate() brings them away from it.
  */
 static void
 revalidate_old(WorkflowRow *row, Signature *sig, const Version *v, bool warn)
 {
-	List	   *inside = wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version = $2"
-									   " ORDER BY id", "ii", row->id, v->version);
-	ListCell   *cell;
 	char	   *path;
 	char	   *message = NULL;
 
 	sig->source = v->source;
-	if (inside == NIL || wf_validate_quietly(sig, v->path, &path, &message) != NULL)
+	if (wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 AND version = $2 LIMIT 1",
+					  "ii", row->id, v->version) == 0)
 		return;
-	foreach(cell, inside)
-		wf_command_append(row, "look", "definition_invalid", *(int64 *) lfirst(cell), 0, NULL);
+	if (wf_validate_quietly(sig, v->path, &path, &message) != NULL)
+	{
+		if (wf_engine_sql("UPDATE automation.workflow_version SET invalid = NULL"
+						  " WHERE workflow = $1 AND version = $2 AND invalid IS NOT NULL", "ii", row->id, v->version) > 0)
+			tell_inside(row, v->version, "release");
+		return;
+	}
+	(void) wf_engine_sql("UPDATE automation.workflow_version SET invalid = $3 WHERE workflow = $1 AND version = $2",
+						 "iit", row->id, v->version, message);
+	tell_inside(row, v->version, "look");
 	if (warn)
 		ereport(WARNING,
 				(errmsg("version %d of workflow %s is not valid any more, and has enrollments", v->version, row->signature),
 				 errdetail("%s", message),
-				 errhint("They will meet errors; automation.retry() lets them go on when ALTER TABLE has made it valid.")));
+				 errhint("They are held. ALTER TABLE that makes it valid lets them go on, or automation.migrate() brings them to the current version.")));
 }
 
 static void
@@ -389,6 +406,17 @@ revalidate_versions(WorkflowRow *row, List *versions, bool warn)
 		else
 			revalidate_old(row, sig, v, warn);
 	}
+}
+
+void
+wf_revalidate_old(WorkflowRow *row)
+{
+	Signature  *sig = wf_signature_load(row->routine);
+	ListCell   *cell;
+
+	foreach(cell, load_versions(row))
+		if (sig != NULL && ((Version *) lfirst(cell))->version != row->version)
+			revalidate_old(row, sig, lfirst(cell), true);
 }
 
 /* A workflow that runs under a role it was not accepted for is left alone. */

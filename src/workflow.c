@@ -39,8 +39,12 @@
 enum
 {
 	COLUMN_ID = 1, COLUMN_SIGNATURE, COLUMN_ROUTINE, COLUMN_OWNER, COLUMN_VERSION,
-	COLUMN_ENTRY, COLUMN_HOLD, COLUMN_HOLD_DETAIL
+	COLUMN_ENTRY, COLUMN_HOLD, COLUMN_HOLD_DETAIL, COLUMN_CREATED_AT, COLUMN_PAUSED_AT
 };
+
+#define VERSION_WORKFLOW 1
+#define VERSION_VERSION 2
+#define VERSION_INVALID 7
 
 static char *
 text_column(HeapTuple tuple, TupleDesc desc, int column)
@@ -56,7 +60,9 @@ row_of_tuple(HeapTuple tuple, TupleDesc desc)
 {
 	WorkflowRow *row = palloc0(sizeof(WorkflowRow));
 	bool		isnull;
+	Datum		paused_at = heap_getattr(tuple, COLUMN_PAUSED_AT, desc, &isnull);
 
+	row->paused_at = isnull ? 0 : DatumGetTimestampTz(paused_at);
 	row->id = DatumGetInt32(heap_getattr(tuple, COLUMN_ID, desc, &isnull));
 	row->signature = text_column(tuple, desc, COLUMN_SIGNATURE);
 	row->routine = DatumGetObjectId(heap_getattr(tuple, COLUMN_ROUTINE, desc, &isnull));
@@ -93,6 +99,26 @@ wf_workflow_stored(int id)
 	ScanKeyInit(&key, COLUMN_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
 	rows = scan_rows("workflow_pkey", &key);
 	return rows == NIL ? NULL : linitial(rows);
+}
+
+bool
+wf_version_invalid(int workflow, int version)
+{
+	Relation	rel = wf_store_open("workflow_version", AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull = true;
+
+	ScanKeyInit(&keys[0], VERSION_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
+	ScanKeyInit(&keys[1], VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(version));
+	scan = wf_store_scan(rel, "workflow_version_pkey", wf_store_snapshot(), 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		(void) heap_getattr(tuple, VERSION_INVALID, RelationGetDescr(rel), &isnull);
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return !isnull;
 }
 
 /* In the order of their ids: they are locked, and spoken of, in that order. */

@@ -62,7 +62,7 @@ UPDATE item SET n = 4 WHERE id = 4;
 CALL automation.run();
 SELECT logged();
 SELECT * FROM standing;
--- Whose version is not valid meets an error.
+-- Whose version is not valid meets an error, and stands still in the end.
 CALL automation.advance('2 days');
 SELECT logged();
 SELECT * FROM standing;
