@@ -41,6 +41,7 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.rule SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.enrollment SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.ledger SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.goal_reached SET workflow_id = $2 WHERE workflow_id = $1",
 	"UPDATE automation.assignment SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.split SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.split_rule SET workflow = $2 WHERE workflow = $1",

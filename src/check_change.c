@@ -13,15 +13,13 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "check_internal.h"
+#include "goal.h"
 #include "nodes/makefuncs.h"
 #include "owner.h"
 #include "parser/parse_coerce.h"
 #include "store.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-
-/* The journal of goals, the one table of ours that a workflow may watch. */
-#define GOAL_TABLE "goal_reached"
 
 static int
 table_location(const Change *change)
@@ -78,32 +76,37 @@ subject_table(Check *ck, const Change *change, const char *construct)
 	return sig->args[0].relation;
 }
 
-/* Is the table written as automation.goal_reached? */
-static bool
-names_goal_table(Check *ck, Fragment f)
+/* Rows of it are written once, by the engine. */
+static void
+check_goal_table(Check *ck, const Change *change)
 {
-	char	   *text = pnstrdup(ck->body + f.start, f.end - f.start);
-
-	return pg_strcasecmp(text, "automation." GOAL_TABLE) == 0;
+	if (change->operations != OP_INSERT)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("rows of automation.%s are only inserted", GOAL_TABLE),
+				 errhint("Write INSERT ON automation.%s.", GOAL_TABLE),
+				 wf_errposition(ck->body, change->location)));
 }
 
 /*
  * Table of a change: a table that can be watched, with the rights to do so.
- * *engine: it is the engine's journal of goals (then InvalidOid if this
- * version has none).
+ * The journal of goals is the engine's and needs no right: its rows are shown to
+ * whom they concern.
  */
 Oid
-wf_check_change_table(Check *ck, const Change *change, const char *construct, bool *engine)
+wf_check_change_table(Check *ck, const Change *change, const char *construct)
 {
 	Oid			relation;
 
-	*engine = !FRAGMENT_ABSENT(change->table) && names_goal_table(ck, change->table);
-	if (*engine)
-		return wf_store_relid(GOAL_TABLE);
 	if (FRAGMENT_ABSENT(change->table))
 		relation = subject_table(ck, change, construct);
 	else
 		relation = wf_analyze_table(ck->body, change->table);
+	if (relation == wf_goal_relation())
+	{
+		check_goal_table(ck, change);
+		return relation;
+	}
 	check_table_form(ck, change, relation);
 	wf_check_table_rights(ck, relation, table_location(change));
 	check_table_key(ck, change, relation);

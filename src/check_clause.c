@@ -31,17 +31,12 @@ static void
 check_after(Check *ck, Clause *clause)
 {
 	Change	   *change = &clause->change;
-	bool		engine;
-	Oid			relation = wf_check_change_table(ck, change, "AFTER", &engine);
+	Oid			relation = wf_check_change_table(ck, change, "AFTER");
 	CheckedRule *rule;
 	StringInfoData conditions;
 	Scope		scope;
 	Query	   *query;
 
-	if (engine)
-		wf_check_unsupported(ck, clause->location, "AFTER .. ON automation.goal_reached");
-	if (!OidIsValid(relation))
-		return;
 	wf_check_change_columns(ck, change, relation);
 	scope = wf_check_scope_change(ck, change, relation, "AFTER");
 	rule = wf_check_rule_start(ck, RULE_AFTER, clause->ordinal, change, relation);
@@ -62,8 +57,7 @@ check_after(Check *ck, Clause *clause)
 		wf_check_call_query(ck, query, clause->query);
 		wf_check_rule_query(ck, rule, query, &scope);
 	}
-	if (!engine)
-		wf_check_rule_finish(ck, rule, &conditions);
+	wf_check_rule_finish(ck, rule, &conditions);
 }
 
 /*

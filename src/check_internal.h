@@ -48,7 +48,7 @@ extern List *wf_check_add_column(Check *ck, List *columns, const char *name);
 extern void wf_check_clause(Check *ck, Clause *clause);
 
 /* check_change.c */
-extern Oid	wf_check_change_table(Check *ck, const Change *change, const char *construct, bool *engine);
+extern Oid	wf_check_change_table(Check *ck, const Change *change, const char *construct);
 extern void wf_check_change_columns(Check *ck, const Change *change, Oid relation);
 extern Node *wf_check_literal(Check *ck, const Literal *literal, Oid type);
 

@@ -303,28 +303,21 @@ static void
 check_wait_change(Check *ck, const Statement *stmt)
 {
 	const Change *change = &stmt->change;
-	bool		engine;
-	Oid			relation = wf_check_change_table(ck, change, "WAIT FOR", &engine);
+	Oid			relation = wf_check_change_table(ck, change, "WAIT FOR");
 	Scope		scope;
 	Query	   *when = NULL;
 	ChangeTie  *tie;
 
-	if (OidIsValid(relation))
-	{
-		wf_check_change_columns(ck, change, relation);
-		scope = wf_check_scope_change(ck, change, relation, "WAIT FOR");
-		scope.see_args = true;
-		scope.nvars = ck->nvars;
-		if (!FRAGMENT_ABSENT(change->when))
-			when = wf_analyze_condition(&scope, change->when, "WHEN");
-		tie = when ? wf_analyze_change_tie(when) : NULL;
-		if (tie == NULL)
-			refuse_untied(ck, stmt, &scope, relation);
-		if (engine)
-			wf_check_unsupported(ck, stmt->location, "WAIT FOR .. ON automation.goal_reached");
-		else
-			wf_check_rule_change(ck, stmt, relation, when, &scope, tie);
-	}
+	wf_check_change_columns(ck, change, relation);
+	scope = wf_check_scope_change(ck, change, relation, "WAIT FOR");
+	scope.see_args = true;
+	scope.nvars = ck->nvars;
+	if (!FRAGMENT_ABSENT(change->when))
+		when = wf_analyze_condition(&scope, change->when, "WHEN");
+	tie = when ? wf_analyze_change_tie(when) : NULL;
+	if (tie == NULL)
+		refuse_untied(ck, stmt, &scope, relation);
+	wf_check_rule_change(ck, stmt, relation, when, &scope, tie);
 	check_timeout(ck, stmt);
 }
 

@@ -6,8 +6,8 @@
  * operators and types need none, for the path there is pg_catalog, then the
  * temporary schema, where functions and operators are never looked for.
  *
- * One letter of "types" per argument: i int4, l int8, o oid, b bool, t text (a
- * NULL pointer is NULL).
+ * One letter of "types" per argument: i int4, l int8, o oid, b bool, z timestamptz,
+ * t text (a NULL pointer is NULL).
  */
 #ifndef WF_ENGINESQL_H
 #define WF_ENGINESQL_H

@@ -21,6 +21,7 @@
 
 #include "activity.h"
 #include "compat.h"
+#include "goal.h"
 #include "order.h"
 #include "owner.h"
 #include "ready.h"
@@ -54,10 +55,13 @@ wf_ready_new_batch(void)
 		MemoryContextReset(verdict_context);
 }
 
-/* What the definition was checked for: SELECT and TRIGGER on a table. */
+/* What the definition was checked for: SELECT and TRIGGER on a table.  The journal
+ * of goals may be watched by everybody. */
 static bool
 may_watch(Oid relation, Oid user)
 {
+	if (relation == wf_goal_relation())
+		return true;
 	return pg_class_aclmask(relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) == (ACL_TRIGGER | ACL_SELECT) &&
 		wf_compat_schema_aclcheck(get_rel_namespace(relation), user, ACL_USAGE) == ACLCHECK_OK;
 }
@@ -73,6 +77,9 @@ has_rights(const Program *program)
 		return false;
 	for (i = 0; i < program->nstarts; i++)
 		if (!may_watch(program->starts[i].relation, user))
+			return false;
+	for (i = 0; i < program->ncode; i++)
+		if (program->code[i].change && !may_watch(program->code[i].change->relation, user))
 			return false;
 	for (i = 0; i < program->sig->nargs; i++)
 		if (program->sig->args[i].is_row && !may_watch(program->sig->args[i].relation, user))

@@ -270,6 +270,8 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.job SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.goal_reached SET owner = o.role FROM automation.owner o"
+				  " WHERE workflow_id = $1 AND o.id = $2", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.schedule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.workflow SET owner = $2 WHERE id = $1", "ii", workflow, owner);
 }
