@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "postmaster/bgworker.h"
+#include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -39,6 +40,8 @@
 
 #include "compat.h"
 #include "coordinator.h"
+#include "goal.h"
+#include "rule.h"
 #include "store.h"
 
 /* ----------------------------------------------------------------
@@ -74,6 +77,14 @@ is_our_function(Oid function)
 	return ours;
 }
 
+/* The journal of goals is watched like a user's table. */
+static bool
+is_our_trigger(Relation rel, Oid function)
+{
+	return is_our_function(function) ||
+		(RelationGetRelid(rel) == wf_goal_relation() && function == wf_capture_function());
+}
+
 /* Foreign keys that refer to our tables are triggers, too. */
 static void
 check_triggers(Relation rel)
@@ -82,18 +93,30 @@ check_triggers(Relation rel)
 	{
 		Trigger    *trigger = &rel->trigdesc->triggers[i];
 
-		if (!is_our_function(trigger->tgfoid))
+		if (!is_our_trigger(rel, trigger->tgfoid))
 			refuse(rel, "trigger", trigger->tgname);
 	}
 }
 
-/* Row security makes no difference to us, but says that somebody was here. */
+/* Is there one policy, that of the install script? */
+static bool
+has_goal_policy(Relation rel)
+{
+	List	   *policies = rel->rd_rsdesc ? rel->rd_rsdesc->policies : NIL;
+
+	return list_length(policies) == 1 &&
+		strcmp(((RowSecurityPolicy *) linitial(policies))->policy_name, GOAL_POLICY) == 0;
+}
+
+/* Row security makes no difference to us, but says that somebody was here.  The
+ * journal of goals has it from the beginning. */
 static void
 check_rules(Relation rel)
 {
 	if (rel->rd_rules && rel->rd_rules->numLocks > 0)
 		refuse(rel, "rule", "on the table");
-	if (rel->rd_rel->relrowsecurity || relation_has_policies(rel))
+	if (RelationGetRelid(rel) == wf_goal_relation() ? !has_goal_policy(rel) :
+		(rel->rd_rel->relrowsecurity || relation_has_policies(rel)))
 		refuse(rel, "policy", "row security");
 }
 

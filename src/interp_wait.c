@@ -139,17 +139,10 @@ add_ties(Run *run, Expression *expr)
 	wf_expr_prepare(expr);
 	if (expr->deps->calendar)
 		run->e->ties = add_tie(run->e->ties, wf_tie_calendar());
-	run->e->ties = list_concat(run->e->ties, wf_expr_ties(expr, run->frame));
-	if (wf_wait_is_swept(expr))
+	if (expr->ties != NIL)
+		run->e->ties = list_concat(run->e->ties, wf_expr_ties(expr, run->frame));
+	if (expr->swept)
 		run->e->swept = true;
-}
-
-/* Has only the time that passes, or what leaves no trace, to decide it? */
-bool
-wf_wait_is_swept(Expression *expr)
-{
-	wf_expr_prepare(expr);
-	return expr->swept;
 }
 
 /* The expression that decides the wait; NULL: the time alone does. */
@@ -438,7 +431,7 @@ wake_condition(Run *run, const Instruction *ins, TimestampTz at, bool timer)
 {
 	Enrollment *e = run->e;
 	bool		late = e->deadline != 0 && at > e->deadline;
-	bool		ask = wf_wait_is_swept(ins->expr) || !(timer || late);
+	bool		ask = ins->expr->swept || !(timer || late);
 
 	if (ask && wf_wait_ask(run, ins->expr))
 	{
@@ -483,7 +476,7 @@ wake_moment(Run *run, const Instruction *ins, TimestampTz at, bool timer)
 	else
 	{
 		wf_expr_prepare(ins->expr);
-		if (!is_settled(run, ins) && (!over || wf_wait_is_swept(ins->expr)))
+		if (!is_settled(run, ins) && (!over || ins->expr->swept))
 			e->moment = moment_since(run, ins->expr, e->began);
 	}
 	if (e->moment != 0 && e->moment <= run->now && (e->deadline == 0 || e->moment <= e->deadline))

@@ -32,9 +32,6 @@ extern bool wf_wait_tie(Run *run, const Instruction *ins);
  * would have to see the end of. */
 extern bool wf_wait_ask(Run *run, Expression *expr);
 
-/* Has only the time that passes, or what leaves no trace, to decide it? */
-extern bool wf_wait_is_swept(Expression *expr);
-
 /* Between items. */
 extern void wf_wait_forget_asked(void);
 
