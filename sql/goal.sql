@@ -17,7 +17,7 @@ CREATE TABLE automation.goal_reached (
     owner          regrole NOT NULL,
     at             timestamptz NOT NULL
 );
-CREATE INDEX goal_reached_subject ON automation.goal_reached (workflow, goal, subject);
+CREATE INDEX goal_reached_subject ON automation.goal_reached (workflow_id, goal, subject);
 COMMENT ON TABLE automation.goal_reached IS
     'Goals that enrollments reached or went past; AFTER INSERT ON automation.goal_reached starts other workflows';
 COMMENT ON COLUMN automation.goal_reached.id IS 'number of the row';

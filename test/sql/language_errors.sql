@@ -887,11 +887,16 @@ CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   WAIT UNTIL (SELECT max(value) FROM deal) > 3;
 END $$;
 CREATE OR REPLACE FUNCTION w(n int) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER INSERT ON automation.goal_reached FOR SELECT 1;
+  AFTER INSERT OR DELETE ON automation.goal_reached FOR SELECT 1;
+BEGIN END $$;
+CREATE OR REPLACE FUNCTION w(n int) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT ON automation.enrollment FOR SELECT 1;
 BEGIN END $$;
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL ONCE; BEGIN
   GOAL bought WHEN c.score > 3;
+  GOAL paid WHEN c.score > 4;
+  GOAL bought WHEN c.score > 5;
 END $$;
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL ONCE; BEGIN
