@@ -76,7 +76,8 @@ follow_keys(Engine *engine, const EventGroup *group)
 	for (i = 0; i < group->nevents; i++)
 		if (group->events[i].old_key)
 		{
-			wf_rekey(engine->owner, last->source, group->events[i].old_key, last->key);
+			wf_rekey(engine->owner, last->source, U64FromFullTransactionId(last->xact),
+					 group->events[i].old_key, last->key);
 			break;						/* from the first key to the last */
 		}
 }

@@ -4,7 +4,8 @@
  * Called by item.c for each change that carries an old key, as the owner.
  * Enrollments are found by the old key of any of their rows; their arguments
  * and their entry keys are rewritten.  Ledger rows follow where the row stands
- * in the entry key: by PER, and by default as the subject.
+ * in the entry key: by PER, and by default as the subject; so do the arms of
+ * splits.
  *
  * Rows may swap their keys in one transaction, but are dealt with one after the
  * other.  Who still stands on a key that another row takes steps aside: he is
@@ -13,6 +14,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 
 #include "commands.h"
 #include "compat.h"
@@ -23,6 +27,7 @@
 #include "ready.h"
 #include "rekey.h"
 #include "rule.h"
+#include "split.h"
 
 typedef struct KeyChange
 {
@@ -32,12 +37,32 @@ typedef struct KeyChange
 	const char *new_key;
 	char	   *old_lookup;
 	char	   *new_lookup;
+	char	   *mark;					/* of who steps aside in a split; of the transaction */
+	bool		taken;					/* the old key is another row's since an earlier change of the transaction */
 } KeyChange;
+
+/* A key that a row got in the transaction whose changes were followed last. */
+typedef struct TakenKey
+{
+	uint64		hash;					/* of owner, source and look-up key */
+	int64		order;					/* of the change that gave it */
+} TakenKey;
+
+static HTAB *taken_keys = NULL;
+static uint64 taken_xact = 0;
+static int64 taken_count = 0;
 
 static bool
 is_row_of(const Signature *sig, int arg, int source)
 {
 	return sig->args[arg].is_row && wf_source_id(sig->args[arg].relation, false) == source;
+}
+
+/* Arms are kept under the subject's key, else under the entry key. */
+static bool
+has_subject(const Signature *sig)
+{
+	return sig->nargs > 0 && sig->args[0].is_row;
 }
 
 /* --- entry keys --- */
@@ -234,30 +259,40 @@ move_ledger(int workflow, const char *old_key, const char *new_key)
 		wf_ledger_delete(from);
 }
 
+/* What is kept under an entry key. */
+static void
+move_entry(const Program *program, const char *old_key, const char *new_key, const KeyChange *change)
+{
+	move_ledger(program->workflow, old_key, new_key);
+	if (!has_subject(program->sig))
+		wf_split_rekey(program->workflow, old_key, new_key, change->mark, change->taken);
+}
+
 static void
 move_ledgers(int workflow, int version, const KeyChange *change)
 {
 	WorkflowRow *row;
 	const char *reason;
 	Program    *program = wf_ready(workflow, version, &row, &reason);
-	Signature  *sig;
+	Signature  *sig = program ? program->sig : (row ? wf_signature_load(row->routine) : NULL);
 	ListCell   *lc;
 
+	if (sig && has_subject(sig) && is_row_of(sig, 0, change->source))
+		wf_split_rekey(workflow, change->old_lookup, change->new_lookup, change->mark, change->taken);
 	if (program == NULL)
 	{
-		sig = row ? wf_signature_load(row->routine) : NULL;
 		if (sig && sig->nargs > 0 && is_row_of(sig, 0, change->source))
 			move_ledger(workflow, change->old_lookup, change->new_lookup);
 	}
 	else if (row_is_entry_key(program, change->source))
-		move_ledger(workflow, change->old_lookup, change->new_lookup);
+		move_entry(program, change->old_lookup, change->new_lookup, change);
 	else if (row_is_in_entry_key(program, change->source))
 		foreach(lc, wf_ledger_keys(workflow))
 		{
 			char	   *new_key = changed_entry_key(program, lfirst(lc), change);
 
 			if (new_key)
-				move_ledger(workflow, lfirst(lc), new_key);
+				move_entry(program, lfirst(lc), new_key, change);
 		}
 }
 
@@ -273,9 +308,58 @@ take_ledger(const Enrollment *e)
 	wf_ledger_save(ledger);
 }
 
+/* --- splits --- */
+
+static uint64
+hash_of_key(const KeyChange *change, const char *lookup)
+{
+	return hash_bytes_extended((const unsigned char *) lookup, strlen(lookup),
+							   ((uint64) change->owner << 32) | (uint32) change->source);
+}
+
+static void
+forget_taken(uint64 xact)
+{
+	HASHCTL		ctl;
+
+	if (taken_keys)
+		hash_destroy(taken_keys);
+	ctl.keysize = sizeof(uint64);
+	ctl.entrysize = sizeof(TakenKey);
+	ctl.hcxt = TopMemoryContext;
+	taken_keys = hash_create("automation taken keys", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	taken_xact = xact;
+	taken_count = 0;
+}
+
+/*
+ * Has another row of the transaction got the old key?  A change that comes once
+ * more, after a rollback, takes its place in the order again.  Remembered in this
+ * process only: with it is lost at most the arm of one who swapped keys with
+ * somebody who has none.
+ */
+static bool
+is_taken(const KeyChange *change, uint64 xact)
+{
+	uint64		old_hash = hash_of_key(change, change->old_lookup);
+	uint64		new_hash = hash_of_key(change, change->new_lookup);
+	TakenKey   *taken;
+	TakenKey   *before;
+	bool		again;
+
+	if (taken_keys == NULL || taken_xact != xact)
+		forget_taken(xact);
+	taken = hash_search(taken_keys, &new_hash, HASH_ENTER, &again);
+	if (!again)
+		taken->order = taken_count;
+	taken_count = taken->order + 1;
+	before = hash_search(taken_keys, &old_hash, HASH_FIND, NULL);
+	return before && before->order < taken->order;
+}
+
 /* Follows a key update; see rekey.h. */
 void
-wf_rekey(int owner, int source, const char *old_key, const char *new_key)
+wf_rekey(int owner, int source, uint64 xact, const char *old_key, const char *new_key)
 {
 	KeyChange	change = {owner, source, old_key, new_key, wf_key_lookup(old_key), wf_key_lookup(new_key)};
 	List	   *moved;
@@ -284,6 +368,8 @@ wf_rekey(int owner, int source, const char *old_key, const char *new_key)
 
 	if (strcmp(old_key, new_key) == 0)
 		return;
+	change.mark = psprintf("%c" UINT64_FORMAT "%c", KEY_ASIDE, xact, KEY_ASIDE);
+	change.taken = is_taken(&change, xact);
 	moved = move_enrollments(&change);
 	foreach(lc, wf_rules_of_source(source, NULL))
 	{

@@ -6,7 +6,8 @@
 
 #include "nodes/pg_list.h"
 
-extern void wf_rekey(int owner, int source, const char *old_key, const char *new_key);
+/* xact: the transaction that did it. */
+extern void wf_rekey(int owner, int source, uint64 xact, const char *old_key, const char *new_key);
 /* Before the look-up key of an enrollment whose row has given its key to another
  * row, in a transaction that is not dealt with to its end yet. */
 #define KEY_ASIDE '~'

@@ -522,3 +522,84 @@ wf_split_assign(const Program *program, const Statement *stmt, const Enrollment 
 	generation->changed = true;
 	return pstrdup(arm);
 }
+
+/* --- keys that change --- */
+
+/* Names of the workflow's splits. */
+static List *
+split_names(int workflow)
+{
+	Relation	rel = wf_store_open("split", AccessShareLock);
+	List	   *names = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&key, SPLIT_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
+	scan = wf_store_scan(rel, "split_pkey", wf_store_snapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		char	   *name = TextDatumGetCString(heap_getattr(tuple, SPLIT_NAME, RelationGetDescr(rel), &isnull));
+
+		if (names == NIL || strcmp(llast(names), name) != 0)	/* the index has them in order */
+			names = lappend(names, name);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return names;
+}
+
+/* Another key for an assignment, unless it is NULL; false: there is none. */
+static bool
+move_assignment(Relation rel, int workflow, const char *split, const char *from, const char *to)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Datum	   *values = palloc0(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc0(desc->natts * sizeof(bool));
+	bool	   *replace = palloc0(desc->natts * sizeof(bool));
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], ASSIGNMENT_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
+	ScanKeyInit(&keys[1], ASSIGNMENT_SPLIT, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(split));
+	ScanKeyInit(&keys[2], ASSIGNMENT_KEY, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(from));
+	scan = wf_store_scan(rel, "assignment_pkey", wf_store_snapshot(), 3, keys);
+	tuple = systable_getnext(scan);
+	tuple = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : NULL;
+	systable_endscan(scan);
+	if (tuple == NULL)
+		return false;
+	if (to)
+	{
+		values[ASSIGNMENT_KEY - 1] = CStringGetTextDatum(to);
+		replace[ASSIGNMENT_KEY - 1] = true;
+		wf_store_update(rel, tuple, values, nulls, replace);
+	}
+	CommandCounterIncrement();
+	return true;
+}
+
+void
+wf_split_rekey(int workflow, const char *old_key, const char *new_key, const char *mark, bool taken)
+{
+	Relation	rel = wf_store_open("assignment", RowExclusiveLock);
+	ListCell   *lc;
+
+	foreach(lc, split_names(workflow))
+	{
+		const char *split = lfirst(lc);
+		char	   *from = psprintf("%s%s", mark, old_key);
+
+		if (!move_assignment(rel, workflow, split, from, NULL))
+		{
+			if (taken || !move_assignment(rel, workflow, split, old_key, NULL))
+				continue;
+			from = unconstify(char *, old_key);
+		}
+		(void) move_assignment(rel, workflow, split, new_key, psprintf("%s%s", mark, new_key));
+		(void) move_assignment(rel, workflow, split, from, new_key);
+	}
+	table_close(rel, NoLock);
+}

@@ -145,8 +145,13 @@ END $$;
 CREATE FUNCTION every(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF stage TO 'trial';
   ENROLL AGAIN;
+DECLARE
+  arm text;
+  side text;
 BEGIN
-  INSERT INTO note VALUES ('every', c.id, 'once more');
+  SPLIT arm INTO left, right, middle;
+  SPLIT side INTO heads 40%, tails 60%;
+  INSERT INTO note VALUES ('every', c.id, 'once more, ' || arm || ', ' || side);
 END $$;
 };
 
@@ -194,6 +199,7 @@ UPDATE contact SET stage = 'once' WHERE id BETWEEN 651 AND 690;
 UPDATE contact SET stage = 'trial' WHERE id BETWEEN 651 AND 690;
 });
 run_both($source, 'origin');
+as('app', $source, 'origin', "SELECT automation.decide('every', 'side', winner => 'heads')");
 is( $source->safe_psql('origin', 'SELECT count(*) FROM automation.enrollments'),
 	1000, '1,000 enrollments are in flight');
 as('app', $source, 'origin', q{
@@ -238,6 +244,9 @@ SELECT 'argument', a FROM automation.argument a ORDER BY enrollment, source, key
 SELECT 'timer', t FROM automation.timer t ORDER BY enrollment, at;
 SELECT 'wait', w FROM automation.wait w ORDER BY enrollment, tie;
 SELECT 'ledger', l FROM automation.ledger l ORDER BY workflow, entry_key;
+SELECT 'split', s FROM automation.split s ORDER BY workflow, split, generation;
+SELECT 'assignment', a FROM automation.assignment a ORDER BY workflow, split, key;
+SELECT 'decision', d FROM automation.decision d ORDER BY workflow, split, generation, number;
 SELECT 'call', c FROM automation.call c ORDER BY id;
 SELECT 'parked', p FROM automation.parked p ORDER BY p.id;
 SELECT 'event', seq, at, kind, owner, source, key, target, hits, args FROM automation.event_0 ORDER BY seq;
