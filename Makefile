@@ -14,7 +14,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	pause job job_run every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
-	schedule schedule_job register unregister adopt validate reconcile ddl commands call_site sight handler \
+	schedule schedule_job register unregister adopt validate reconcile ddl commands explain call_site sight handler \
 	watchdog blame seat batch executor run guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 

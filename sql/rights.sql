@@ -23,6 +23,7 @@ GRANT EXECUTE ON FUNCTION automation.unenroll(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.decide(text, text, text, interval, int, double precision, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.allow_again(text, anyelement) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.unenroll_others(anyelement) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.explain(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.retry(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.retry(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.accept_versions(text) TO PUBLIC;

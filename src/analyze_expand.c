@@ -81,6 +81,21 @@ mark(Query *query, const Expand *x)
 	query->stmt_location = x->location;
 }
 
+/* Forgets what the fields that carry our marks held. */
+static bool
+clear_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		((Query *) node)->stmt_len = 0;
+		((Query *) node)->stmt_location = -1;
+		return query_tree_walker((Query *) node, clear_walker, context, 0);
+	}
+	return expression_tree_walker(node, clear_walker, context);
+}
+
 /* ----------------------------------------------------------------
  * Bodies
  * ----------------------------------------------------------------
@@ -189,6 +204,7 @@ result_query(List *statements)
 	foreach(lc, statements)
 	{
 		last = lfirst_node(Query, lc);
+		(void) clear_walker((Node *) last, NULL);
 		if (last->commandType != CMD_SELECT || last->hasModifyingCTE || last->utilityStmt)
 			return NULL;
 	}
@@ -486,6 +502,7 @@ expand_view(Expand *x, RangeTblEntry *rte)
 	{
 		query = copyObject(get_view_query(view));
 		AcquireRewriteLocks(query, true, false);
+		(void) clear_walker((Node *) query, NULL);
 		x->flags |= LEVEL_OTHER_TEXT;
 		if (has_other_rights(view))
 			x->flags |= LEVEL_OTHER_RIGHTS;
@@ -605,21 +622,6 @@ expand_query(Query *query, Expand *x)
 	query = query_tree_mutator(query, expand_mutator, x, QTW_DONT_COPY_QUERY | QTW_IGNORE_CTE_SUBQUERIES);
 	x->queries = list_delete_last(list_copy(x->queries));
 	return query;
-}
-
-/* Forgets what the fields that carry our marks held. */
-static bool
-clear_walker(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-	{
-		((Query *) node)->stmt_len = 0;
-		((Query *) node)->stmt_location = -1;
-		return query_tree_walker((Query *) node, clear_walker, context, 0);
-	}
-	return expression_tree_walker(node, clear_walker, context);
 }
 
 /* A copy of the query with everything written out; *untied: what could not be. */

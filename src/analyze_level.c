@@ -40,7 +40,7 @@ typedef struct Walk
 	Node	   *node;
 } Walk;
 
-static Level *enter(Levels *levels, Query *query, Level *parent, int entry, int location);
+static Level *enter(Levels *levels, Query *query, Level *parent, int entry, int location, bool optional);
 static bool look_walker(Node *node, void *context);
 
 List *
@@ -272,6 +272,23 @@ judge_function(Oid function, void *context)
  * ----------------------------------------------------------------
  */
 
+/* Notes sub-selects in a condition that only ANDs and ORs are around. */
+static void
+note_positive(Levels *levels, Node *condition)
+{
+	ListCell   *lc;
+
+	if (condition == NULL)
+		return;
+	if (IsA(condition, SubLink))
+		levels->positive = lappend(levels->positive, condition);
+	else if (is_andclause(condition) || is_orclause(condition))
+	{
+		foreach(lc, ((BoolExpr *) condition)->args)
+			note_positive(levels, lfirst(lc));
+	}
+}
+
 static void
 look_at_sublink(Walk *walk, SubLink *link)
 {
@@ -280,7 +297,9 @@ look_at_sublink(Walk *walk, SubLink *link)
 
 	look(levels, walk->level, link->testexpr);
 	sub->link = link;
-	sub->level = enter(levels, castNode(Query, link->subselect), walk->level, 0, link->location);
+	sub->level = enter(levels, castNode(Query, link->subselect), walk->level, 0, link->location, false);
+	sub->level->link = link;
+	sub->level->positive = list_member_ptr(levels->positive, link);
 	walk->level->sublinks = lappend(walk->level->sublinks, sub);
 	if (link->subLinkType != EXISTS_SUBLINK)
 		demand_all(levels, sub->level);
@@ -416,7 +435,7 @@ enter_join(Levels *levels, Level *level, JoinExpr *join, List *quals, bool sure)
 }
 
 static void
-enter_table(Levels *levels, Level *level, RangeTblEntry *rte, int entry)
+enter_table(Levels *levels, Level *level, RangeTblEntry *rte, int entry, bool optional)
 {
 	Table	   *table = palloc0(sizeof(Table));
 
@@ -424,6 +443,7 @@ enter_table(Levels *levels, Level *level, RangeTblEntry *rte, int entry)
 	table->entry = entry;
 	table->relation = rte->relid;
 	table->inherits = rte->inh;
+	table->optional = optional;
 	level->tables[entry] = table;
 	levels->tables = lappend(levels->tables, table);
 	if (rte->tablesample)
@@ -432,14 +452,15 @@ enter_table(Levels *levels, Level *level, RangeTblEntry *rte, int entry)
 }
 
 static void
-enter_entry(Levels *levels, Level *level, int entry)
+enter_entry(Levels *levels, Level *level, int entry, bool sure)
 {
+	bool		optional = !sure || level->optional;
 	RangeTblEntry *rte = rt_fetch(entry, level->query->rtable);
 
 	if (rte->rtekind == RTE_RELATION)
-		enter_table(levels, level, rte, entry);
+		enter_table(levels, level, rte, entry, optional);
 	else if (rte->rtekind == RTE_SUBQUERY)
-		level->subs[entry] = enter(levels, rte->subquery, level, entry, level->location);
+		level->subs[entry] = enter(levels, rte->subquery, level, entry, level->location, optional);
 }
 
 static void
@@ -453,12 +474,13 @@ enter_from(Levels *levels, Level *level, Node *node, List *quals, bool sure)
 		int			entry = ((RangeTblRef *) node)->rtindex;
 
 		level->quals[entry] = quals;
-		enter_entry(levels, level, entry);
+		enter_entry(levels, level, entry, sure);
 	}
 	else if (IsA(node, FromExpr))
 	{
 		List	   *where = conjuncts_of(((FromExpr *) node)->quals);
 
+		note_positive(levels, ((FromExpr *) node)->quals);
 		if (sure)
 			level->must = list_concat_copy(level->must, where);
 		quals = list_concat_copy(quals, where);
@@ -524,7 +546,7 @@ static void
 enter_arms(Levels *levels, Level *level, Node *setop)
 {
 	if (IsA(setop, RangeTblRef))
-		enter_entry(levels, level, ((RangeTblRef *) setop)->rtindex);
+		enter_entry(levels, level, ((RangeTblRef *) setop)->rtindex, true);
 	else
 	{
 		enter_arms(levels, level, ((SetOperationStmt *) setop)->larg);
@@ -534,7 +556,7 @@ enter_arms(Levels *levels, Level *level, Node *setop)
 
 /* Everything but its columns, which are looked at as far as they are asked for. */
 static Level *
-enter(Levels *levels, Query *query, Level *parent, int entry, int location)
+enter(Levels *levels, Query *query, Level *parent, int entry, int location, bool optional)
 {
 	Level	   *level = palloc0(sizeof(Level));
 	int			n = list_length(query->rtable) + 1;
@@ -546,6 +568,7 @@ enter(Levels *levels, Query *query, Level *parent, int entry, int location)
 	level->flags = query->stmt_len;
 	level->location = (level->flags & LEVEL_OTHER_TEXT) ? query->stmt_location : location;
 	level->entry = entry;
+	level->optional = optional;
 	level->subs = palloc0(sizeof(Level *) * n);
 	level->tables = palloc0(sizeof(Table *) * n);
 	level->quals = palloc0(sizeof(List *) * n);
@@ -568,7 +591,10 @@ enter(Levels *levels, Query *query, Level *parent, int entry, int location)
 void
 wf_levels_walk(Levels *levels, Query *query)
 {
-	Level	   *level = enter(levels, query, NULL, 0, -1);
+	Level	   *level = enter(levels, query, NULL, 0, -1, false);
+	ListCell   *lc;
 
+	foreach(lc, query->targetList)
+		note_positive(levels, (Node *) lfirst_node(TargetEntry, lc)->expr);
 	demand_all(levels, level);
 }

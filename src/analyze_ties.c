@@ -39,6 +39,7 @@
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "analyze_ties.h"
@@ -108,8 +109,10 @@ can_push_into(const Query *query, int attno)
 	ListCell   *lc;
 
 	if (query->limitCount || query->limitOffset || query->hasWindowFuncs || query->hasDistinctOn ||
-		query->hasTargetSRFs || query->groupingSets != NIL || query->setOperations || target == NULL)
+		query->hasTargetSRFs || query->groupingSets != NIL || target == NULL)
 		return false;
+	if (query->setOperations)
+		return true;					/* equal rows have equal columns */
 	if (query->groupClause == NIL)
 		return !query->hasAggs && query->havingQual == NULL;
 	foreach(lc, query->groupClause)
@@ -132,15 +135,37 @@ bare(Node *node)
 /* Column that a sub-select gives; false if it computes it, or may not be asked. */
 static bool resolve(const Search *s, Level *level, Node *node, Side *side);
 
+static bool resolve_output(const Search *s, Level *level, int attno, Side *side);
+
+/* The arm of a set operation that the start is in, if the column is there what it
+ * is in the whole. */
+static bool
+resolve_arm(const Search *s, Level *level, int attno, Side *side)
+{
+	const Node *whole = (Node *) wf_level_target(level->query, attno)->expr;
+
+	for (int i = 1; i <= list_length(level->query->rtable); i++)
+	{
+		Level	   *arm = level->subs[i];
+		TargetEntry *target = arm ? wf_level_target(arm->query, attno) : NULL;
+
+		if (target && is_around(s, arm))
+			return exprType((Node *) target->expr) == exprType(whole) && resolve_output(s, arm, attno, side);
+	}
+	return false;
+}
+
 static bool
 resolve_output(const Search *s, Level *level, int attno, Side *side)
 {
 	TargetEntry *target = wf_level_target(level->query, attno);
 
-	if (target == NULL || (level->flags & LEVEL_NO_COLUMNS) || level->query->setOperations)
+	if (target == NULL || (level->flags & LEVEL_NO_COLUMNS))
 		return false;
 	if (is_around(s, level) && !can_push_into(level->query, attno))
 		return false;
+	if (level->query->setOperations)
+		return resolve_arm(s, level, attno, side);
 	return resolve(s, level, (Node *) target->expr, side);
 }
 
@@ -546,20 +571,70 @@ follow_qual(Search *s, Level *level, Node *qual)
 	}
 }
 
+static bool
+is_not_null(Oid relation, int attno)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(attno));
+	bool		result = HeapTupleIsValid(tuple) && ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return result;
+}
+
+/* Can the column be NULL?  A NULL makes NOT IN unknown. */
+static bool
+has_nulls(const Side *side)
+{
+	return !side->table || side->table->optional || !is_not_null(side->table->relation, side->attno);
+}
+
+/* value IN (SELECT column ...), from within: a row of another value is none of its. */
+static void
+follow_membership(Search *s, Level *level)
+{
+	ListCell   *lc;
+
+	if (level->link == NULL || level->link->subLinkType != ANY_SUBLINK)
+		return;
+	foreach(lc, wf_decide_conjuncts(level->link->testexpr))
+	{
+		OpExpr	   *expr = lfirst(lc);
+		Side		left;
+		Side		right = {0};
+		Param	   *param;
+
+		if (!IsA(expr, OpExpr) || list_length(expr->args) != 2)
+			continue;
+		param = (Param *) bare(lsecond(expr->args));
+		if (!IsA(param, Param) || param->paramkind != PARAM_SUBLINK ||
+			!resolve_side(s, level->parent, linitial(expr->args), &left) ||
+			!resolve_output(s, level, param->paramid, &right))
+			continue;
+		if (level->positive || !has_nulls(&right))
+			follow_equality(s, expr->opno, expr->inputcollid, &left, &right, false, InvalidOid);
+	}
+}
+
 /* All that a row of the table has to meet: of its query, and of those around
  * whose FROM the query stands in. */
 static void
 follow_quals(Search *s, const Table *table)
 {
 	int			entry = table->entry;
+	Level	   *level = table->level;
 	ListCell   *lc;
 
-	for (Level *level = table->level; level && entry != 0; level = level->parent)
+	for (;;)
 	{
 		foreach(lc, level->quals[entry])
 			follow_qual(s, level, lfirst(lc));
 		entry = level->entry;
+		if (entry == 0 || level->parent == NULL)
+			break;
+		level = level->parent;
 	}
+	follow_membership(s, level);
 }
 
 /* Goes on from all places that took as many rows, those found meanwhile included. */
@@ -643,7 +718,8 @@ rewrite_mutator(Node *node, void *context)
 	return expression_tree_mutator(node, rewrite_mutator, context);
 }
 
-/* Notes what of the table's quals the trigger can decide. */
+/* Notes what of the table's quals the trigger can decide.  Where a row may be
+ * missing, a condition from outside may ask for just that. */
 static char *
 conditions_of(const Search *s)
 {
@@ -654,6 +730,8 @@ conditions_of(const Search *s)
 	initStringInfo(&conditions);
 	for (Level *level = s->start->level; level && entry != 0; level = level->parent)
 	{
+		if (level != s->start->level && s->start->optional)
+			break;
 		foreach(lc, level->quals[entry])
 		{
 			Rewrite		rewrite = {s, level, false};

@@ -107,6 +107,9 @@ typedef struct Level
 	int			flags;
 	int			location;				/* in the fragment, of what led there; -1: unknown */
 	int			entry;					/* of the parent's range table; 0: a sub-select in an expression */
+	bool		optional;				/* its rows may be missing: it is in an outer join */
+	SubLink    *link;					/* ... this one */
+	bool		positive;				/* ... whose being unknown is as good as false */
 	struct Level **subs;				/* by entry: a sub-select in FROM */
 	struct Table **tables;				/* by entry: a table */
 	List	  **quals;					/* by entry: what a row must meet to matter (Node *, of this level) */
@@ -128,6 +131,7 @@ typedef struct Table
 	int			entry;
 	Oid			relation;
 	bool		inherits;				/* not ONLY */
+	bool		optional;				/* a row may be missing: the table is in an outer join */
 	bool		whole;					/* all columns are read */
 	Bitmapset  *columns;				/* attribute numbers */
 } Table;
@@ -137,6 +141,7 @@ typedef struct Levels
 	const Scope *scope;
 	List	   *tables;					/* of Table */
 	List	   *untied;
+	List	   *positive;				/* of SubLink: unknown is as good as false */
 } Levels;
 
 /* Walks an expanded query: tables, columns, what rows must meet. */
