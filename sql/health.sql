@@ -199,15 +199,20 @@ SELECT false, o.role, 'notice', 'entry_paused', pg_catalog.format('workflow %s',
        'it is paused: nobody enters', NULL, pg_catalog.format('SELECT automation.resume(%L)', w.signature)
 FROM automation.workflow w JOIN owner o ON o.id = w.owner WHERE w.entry <> 'open' AND w.hold IS NULL
 UNION ALL
-SELECT false, o.role, 'error', e.code, pg_catalog.format('workflow %s', w.signature),
+SELECT false, o.role, CASE e.code WHEN 'by_hand' THEN 'notice' ELSE 'error' END, e.code, pg_catalog.format('workflow %s', w.signature),
        pg_catalog.format(CASE e.state WHEN 'failed' THEN 'enrollments that have failed: %s' ELSE 'enrollments that are held: %s' END, e.n),
        CASE WHEN e.state = 'failed' THEN 'last error: ' || e.message END,
        CASE e.code WHEN 'failed' THEN 'mend what automation.enrollments.error says'
                    WHEN 'goto_limit' THEN 'look whether they turn in circles'
                    WHEN 'runaway' THEN 'mend the loop without a wait'
                    WHEN 'suspected_crash' THEN 'look into the server log for what ended the executor'
+                   WHEN 'orphan' THEN 'say where they go by the map of automation.migrate()'
+                   WHEN 'variable' THEN 'make a version that can read their variables and bring them there by automation.migrate()'
+                   WHEN 'definition_invalid' THEN 'mend what their version uses, or bring them to the current one by automation.migrate()'
+                   WHEN 'by_hand' THEN 'SELECT automation.release() for each'
                    ELSE 'look at them in automation.enrollments' END
-           || pg_catalog.format('; then SELECT automation.retry(%L)', w.signature)
+           || CASE WHEN e.code NOT IN ('orphan', 'variable', 'definition_invalid', 'by_hand')
+                   THEN pg_catalog.format('; then SELECT automation.retry(%L)', w.signature) ELSE '' END
 FROM (SELECT workflow, owner, state, CASE state WHEN 'failed' THEN 'failed' ELSE reason END AS code, pg_catalog.count(*) AS n,
              pg_catalog.max(error ->> 'message') AS message
       FROM automation.enrollment WHERE state IN ('failed', 'held') GROUP BY 1, 2, 3, 4) e
