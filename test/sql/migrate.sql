@@ -319,6 +319,57 @@ SELECT * FROM counted();
 SELECT logged();
 DROP FUNCTION live_ends;
 
+-- A wait for a change, a wait for a goal, a goal in another place: what came, what was had.
+CREATE TABLE visit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person int, page text);
+CREATE FUNCTION live_kinds(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF score WHEN new.score = 100;
+BEGIN
+  WAIT FOR INSERT ON visit WHEN new.person = p.id AND new.page = 'a' TIMEOUT '10 days';
+  INSERT INTO log VALUES (p.id || ' visit ' || found);
+  GOAL liked WHEN p.flag OTHERWISE WAIT;
+  INSERT INTO log VALUES (p.id || ' liked');
+  WAIT FOR '1 day';
+END $$;
+UPDATE person SET flag = false, score = 100 WHERE id <= 4;
+CALL automation.run();
+INSERT INTO visit (person, page) VALUES (3, 'a'), (4, 'a');
+CALL automation.run();
+UPDATE person SET flag = true WHERE id = 4;
+CALL automation.advance('2 days');
+SELECT logged();
+SELECT * FROM standing;
+UPDATE person SET flag = false, score = 100 WHERE id = 5;
+CALL automation.run();
+-- The third stands on the goal, the fifth comes there; the second has the new one at once.
+INSERT INTO visit (person, page) VALUES (5, 'a');
+CALL automation.run();
+CREATE OR REPLACE FUNCTION live_kinds(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF score WHEN new.score = 100;
+BEGIN
+  <<visit>>
+  WAIT FOR INSERT ON visit WHEN new.person = p.id AND new.page = 'a' TIMEOUT '5 days';
+  INSERT INTO log VALUES (p.id || ' new visit ' || found);
+  GOAL liked WHEN p.flag OR p.id = 5 OTHERWISE WAIT;
+  INSERT INTO log VALUES (p.id || ' new liked');
+  WAIT FOR '1 day';
+  GOAL second WHEN p.id = 2;
+  INSERT INTO log VALUES (p.id || ' second');
+  WAIT FOR '1 day';
+END $$;
+SELECT * FROM really('live_kinds', '{"4": "visit"}');
+CALL automation.run();
+SELECT * FROM counted();
+SELECT * FROM standing;
+SELECT logged();
+INSERT INTO visit (person, page) VALUES (1, 'b');
+UPDATE person SET flag = true WHERE id = 3;
+CALL automation.run();
+SELECT logged();
+CALL automation.advance('4 days');
+SELECT logged();
+SELECT goal, outcome, subject FROM automation.goal_reached WHERE goal IN ('liked', 'second') ORDER BY id;
+DROP FUNCTION live_kinds;
+
 -- A version whose columns are gone: held, and brought away from it.
 CREATE TABLE ids (id bigint);
 GRANT SELECT ON ids TO PUBLIC;
