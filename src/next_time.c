@@ -128,15 +128,17 @@ anniversary_in(DateADT of, int year)
 	int			birth;
 	int			month;
 	int			day;
+	DateADT		next;
 
 	split_date(of, &birth, &month, &day);
 	if (month == 2 && day == 29 && !isleap(year))
 		day = 28;
-	if (!IS_VALID_JULIAN(year, month, day))
+	next = date2j(year, month, day) - POSTGRES_EPOCH_JDATE;
+	if (!IS_VALID_JULIAN(year, month, day) || !IS_VALID_DATE(next))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("date out of range")));
-	return date2j(year, month, day) - POSTGRES_EPOCH_JDATE;
+	return next;
 }
 
 /* The first year that can have an anniversary on a date or later. */

@@ -128,7 +128,7 @@ read_holidays(Calendar *calendar, const char *name)
 			calendar->holidays = repalloc(calendar->holidays, sizeof(Holiday) * (room *= 2));
 		holiday = &calendar->holidays[calendar->nholidays++];
 		holiday->day = DatumGetDateADT(heap_getattr(tuple, HOLIDAY_DAY, RelationGetDescr(rel), &isnull));
-		read_hours(text_column(tuple, HOLIDAY_HOURS, RelationGetDescr(rel)), true, &holiday->hours);
+		holiday->text = text_column(tuple, HOLIDAY_HOURS, RelationGetDescr(rel));
 	}
 	systable_endscan(scan);
 	table_close(rel, NoLock);
@@ -198,7 +198,17 @@ typedef struct Minutes
 	int			to;
 } Minutes;
 
-static const Holiday *
+/* Most holidays of a calendar are not asked for: their hours are read here. */
+static const Hours *
+hours_of_holiday(Holiday *holiday)
+{
+	if (holiday->text)
+		read_hours(holiday->text, true, &holiday->hours);
+	holiday->text = NULL;
+	return &holiday->hours;
+}
+
+static Holiday *
 find_holiday(const Calendar *calendar, DateADT day)
 {
 	Holiday		wanted = {.day = day};
@@ -211,10 +221,10 @@ find_holiday(const Calendar *calendar, DateADT day)
 static const Hours *
 hours_of(const Calendar *calendar, DateADT day, int *weekday)
 {
-	const Holiday *holiday = find_holiday(calendar, day);
+	Holiday    *holiday = find_holiday(calendar, day);
 
 	*weekday = 1 << j2day(day + POSTGRES_EPOCH_JDATE);
-	return holiday ? &holiday->hours : &calendar->week;
+	return holiday ? hours_of_holiday(holiday) : &calendar->week;
 }
 
 static int
@@ -446,14 +456,15 @@ static void
 narrow_holiday(Holiday *holiday, const Hours *window)
 {
 	int			weekday = 1 << j2day(holiday->day + POSTGRES_EPOCH_JDATE);
+	const Hours *hours = hours_of_holiday(holiday);
 	Hours		both = {0};
 
-	both.ranges = palloc(sizeof(HoursRange) * Max(holiday->hours.nranges * window->nranges, 1));
-	for (int i = 0; i < holiday->hours.nranges; i++)
+	both.ranges = palloc(sizeof(HoursRange) * Max(hours->nranges * window->nranges, 1));
+	for (int i = 0; i < hours->nranges; i++)
 	{
 		for (int j = 0; j < window->nranges; j++)
 		{
-			HoursRange	range = holiday->hours.ranges[i];
+			HoursRange	range = hours->ranges[i];
 
 			range.opens = Max(range.opens, window->ranges[j].opens);
 			range.closes = Min(range.closes, window->ranges[j].closes);

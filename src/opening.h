@@ -19,6 +19,7 @@
 typedef struct Holiday
 {
 	DateADT		day;
+	char	   *text;				/* as it is stored; NULL: hours was made from it */
 	Hours		hours;				/* instead of those of the week; none: closed */
 } Holiday;
 
