@@ -240,7 +240,8 @@ WHERE s.at > pg_catalog.clock_timestamp() - '1 hour'::pg_catalog.interval
                                                 UNION ALL SELECT FROM automation.event_2 v WHERE v.seq = s.id UNION ALL SELECT FROM automation.event_3 v WHERE v.seq = s.id)
                       WHEN 'parked event' THEN EXISTS (SELECT FROM automation.parked p WHERE p.id = s.id)
                       WHEN 'job' THEN EXISTS (SELECT FROM automation.job j WHERE j.id = s.id AND j.finished_at IS NULL)
-                      ELSE EXISTS (SELECT FROM automation.enrollment e WHERE e.id = s.id) END
+                      ELSE EXISTS (SELECT FROM automation.enrollment e WHERE e.id = s.id)
+                           OR EXISTS (SELECT FROM automation.due d WHERE d.id = -s.id) END
 UNION ALL
 SELECT false, o.role, 'warning', 'no_cron_job', pg_catalog.format('workflow %s', w.signature),
        CASE f.obstacle WHEN 'not_loaded' THEN 'pg_cron is not loaded'

@@ -96,3 +96,59 @@ COMMENT ON COLUMN automation.progress.owner IS 'role it runs as';
 COMMENT ON COLUMN automation.progress.version IS 'version of the workflow it was made for';
 COMMENT ON COLUMN automation.progress.created_at IS 'when it was asked for';
 GRANT SELECT ON automation.progress TO PUBLIC;
+
+-- Moments of AT: a row for each subject that has one, or had.
+CREATE SEQUENCE automation.due_seq;
+CREATE TABLE automation.due (
+    id        bigint PRIMARY KEY,
+    owner     int NOT NULL,
+    workflow  int NOT NULL,
+    clause    int NOT NULL,              -- ordinal of the AT clause
+    source    int NOT NULL,
+    key       text COLLATE "C" NOT NULL, -- look-up form
+    subject   text COLLATE "C",          -- whole key, if the look-up form is another
+    at        timestamptz,               -- the moment; NULL = none that is to come
+    look_at   timestamptz,               -- when it is asked for again; set only if "at" is not
+    asked_at  timestamptz NOT NULL,      -- engine time for which "at" is the answer
+    fired_at  timestamptz,               -- the moment that fired last
+    epoch     int NOT NULL               -- of its timer, whose enrollment is -id
+) WITH (fillfactor = 90);
+CREATE UNIQUE INDEX due_subject ON automation.due (source, key, workflow, clause);
+CREATE INDEX due_workflow ON automation.due (workflow, id);
+REVOKE ALL ON automation.due, automation.due_seq FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('automation.due', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.due_seq', '');
+CREATE TRIGGER restore BEFORE INSERT ON automation.due FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+ALTER TABLE automation.due ENABLE ALWAYS TRIGGER restore;
+
+CREATE VIEW automation.moments WITH (security_barrier) AS
+SELECT coalesce(p.proname::text, w.signature) AS workflow,
+       s.relation::regclass::text || ' ' || k.subject AS subject,
+       d.at,
+       d.look_at,
+       d.fired_at,
+       s.relation AS subject_table,
+       k.subject AS subject_key,
+       d.clause,
+       w.signature,
+       o.role AS owner
+FROM automation.due d
+     JOIN automation.owner o ON o.id = d.owner
+     JOIN automation.workflow w ON w.id = d.workflow
+     JOIN automation.source s ON s.id = d.source
+     LEFT JOIN pg_catalog.pg_proc p ON p.oid = w.routine
+     CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(coalesce(t.text, 'null'), ', ' ORDER BY t.n) AS subject
+                         FROM pg_catalog.jsonb_array_elements_text(coalesce(d.subject, d.key)::jsonb) WITH ORDINALITY t (text, n)) k
+WHERE pg_catalog.pg_has_role(o.role, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE');
+COMMENT ON VIEW automation.moments IS 'When subjects enter a workflow by its AT clause';
+COMMENT ON COLUMN automation.moments.workflow IS 'name of the workflow';
+COMMENT ON COLUMN automation.moments.subject IS 'table and primary key of the subject, to read';
+COMMENT ON COLUMN automation.moments.at IS 'when it enters; NULL: no moment of it is to come';
+COMMENT ON COLUMN automation.moments.look_at IS 'when it is asked for a moment again, as it depends on the time; NULL: when a column changes';
+COMMENT ON COLUMN automation.moments.fired_at IS 'the moment that came last';
+COMMENT ON COLUMN automation.moments.subject_table IS 'table of the first argument';
+COMMENT ON COLUMN automation.moments.subject_key IS 'primary key of the first argument as text';
+COMMENT ON COLUMN automation.moments.clause IS 'which AT clause of the workflow, from 1';
+COMMENT ON COLUMN automation.moments.signature IS 'workflow with its argument types';
+COMMENT ON COLUMN automation.moments.owner IS 'role it runs as';
+GRANT SELECT ON automation.moments TO PUBLIC;

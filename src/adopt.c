@@ -49,6 +49,7 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.parked SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.job SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.schedule SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.due SET workflow = $2 WHERE workflow = $1",
 	NULL
 };
 
@@ -64,6 +65,7 @@ static const char *const owner_columns[] = {
 	"UPDATE automation.parked SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.job SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.schedule SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.due SET owner = $2 WHERE owner = $1",
 	NULL
 };
 
@@ -74,6 +76,7 @@ static const char *const source_columns[] = {
 	"UPDATE automation.enrollment SET source = $2 WHERE source = $1",
 	"UPDATE automation.argument SET source = $2 WHERE source = $1",
 	"UPDATE automation.parked SET source = $2 WHERE source = $1",
+	"UPDATE automation.due SET source = $2 WHERE source = $1",
 	NULL
 };
 
@@ -124,7 +127,8 @@ clear_unused(void)
 		"DELETE FROM automation.workflow w WHERE NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.workflow = w.id)"
 		" AND NOT EXISTS (SELECT FROM automation.ledger l WHERE l.workflow = w.id)"
 		" AND NOT EXISTS (SELECT FROM automation.parked p WHERE p.workflow = w.id)"
-		" AND NOT EXISTS (SELECT FROM automation.split_rule s WHERE s.workflow = w.id)",
+		" AND NOT EXISTS (SELECT FROM automation.split_rule s WHERE s.workflow = w.id)"
+		" AND NOT EXISTS (SELECT FROM automation.due d WHERE d.workflow = w.id)",
 		"DELETE FROM automation.workflow_version v"
 		" WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = v.workflow)",
 		"DELETE FROM automation.job j WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = j.workflow)",
@@ -134,7 +138,8 @@ clear_unused(void)
 		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)",
 		"DELETE FROM automation.source s WHERE NOT EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id)"
 		" AND NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.source = s.id)"
-		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)",
+		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)"
+		" AND NOT EXISTS (SELECT FROM automation.due d WHERE d.source = s.id)",
 		/* ids of rules are given anew */
 		"DELETE FROM automation.event_0 WHERE NOT EXISTS (SELECT FROM automation.workflow)",
 		"DELETE FROM automation.event_1 WHERE NOT EXISTS (SELECT FROM automation.workflow)",

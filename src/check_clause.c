@@ -64,13 +64,76 @@ check_after(Check *ck, Clause *clause)
  * AT, EVERY, SEND DURING
  */
 
+/* Columns of the first argument: names, NULL = the whole row. */
+static List *
+columns_of_subject(const Dependencies *deps)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, deps->columns)
+	{
+		DependentColumn *column = lfirst(lc);
+
+		if (column->param == PARAM_ARG(0))
+			columns = lappend(columns, column->name);
+	}
+	return columns;
+}
+
+/* The same of TIME ZONE: a date is a moment in that zone. */
+static List *
+columns_of_zone(const Check *ck)
+{
+	ListCell   *lc;
+
+	foreach(lc, ck->tree->clauses)
+	{
+		Clause	   *clause = lfirst(lc);
+		Scope		scope = wf_check_scope(ck, "TIME ZONE", false);
+
+		if (clause->kind == CLAUSE_TIME_ZONE)
+			return columns_of_subject(wf_analyze_dependencies(wf_analyze_value(&scope, clause->expr, "TIME ZONE",
+																			   InvalidOid, -1), &scope));
+	}
+	return NIL;
+}
+
+/* A row of another table would have to be followed to all the subjects whose
+ * moment it moves. */
+static void
+refuse_other_tables(const Check *ck, const Clause *clause, const Dependencies *deps)
+{
+	if (deps->sublink)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("AT can use columns of the subject only"),
+				 errhint("Keep the moment in a column of %s; WHEN may look into other tables.",
+						 format_type_be(ck->sig->args[0].type)),
+				 wf_errposition(ck->body, clause->expr.start + Max(deps->sublink_location, 0))));
+}
+
+/* What a user's function looks at is not known: a table, the server's clock. */
+static void
+note_hidden_clock(const Check *ck, const Clause *clause, const Dependencies *deps)
+{
+	if (!ck->notices || !deps->volatile_function)
+		return;
+	ereport(NOTICE,
+			(errmsg("function %s may give another moment without a change of the row", deps->volatile_name),
+			 errdetail("The moment is computed when a column that AT uses changes, and again when it has come."),
+			 errhint("If the function depends on its arguments alone, declare it IMMUTABLE."),
+			 wf_errposition(ck->body, clause->expr.start + Max(deps->volatile_location, 0))));
+}
+
 static void
 check_at(Check *ck, Clause *clause)
 {
 	Scope		scope = wf_check_scope(ck, "AT", false);
 	UntilKind	kind;
+	Query	   *query = wf_analyze_until(&scope, clause->expr, "AT", &kind);
+	Dependencies *deps;
 
-	(void) wf_analyze_until(&scope, clause->expr, "AT", &kind);
 	if (kind == UNTIL_CONDITION)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -80,7 +143,10 @@ check_at(Check *ck, Clause *clause)
 	if (!FRAGMENT_ABSENT(clause->when))
 		(void) wf_analyze_condition(&scope, clause->when, "WHEN");
 	wf_check_call_subject(ck, "AT", clause->location);
-	wf_check_unsupported(ck, clause->location, "AT");
+	deps = wf_analyze_dependencies(query, &scope);
+	refuse_other_tables(ck, clause, deps);
+	note_hidden_clock(ck, clause, deps);
+	wf_check_rule_at(ck, clause, list_concat(columns_of_subject(deps), columns_of_zone(ck)));
 }
 
 static void

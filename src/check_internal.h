@@ -72,6 +72,7 @@ extern void wf_check_rule_finish(Check *ck, CheckedRule *rule, StringInfo condit
 struct ChangeTie;
 extern void wf_check_rule_change(Check *ck, const Statement *stmt, Oid relation, Query *when, const Scope *scope,
 								 const struct ChangeTie *tie);
+extern void wf_check_rule_at(Check *ck, const Clause *clause, List *columns);
 
 /* check_wake.c */
 extern void wf_check_rule_wakes(Check *ck);

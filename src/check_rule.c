@@ -171,3 +171,23 @@ wf_check_rule_change(Check *ck, const Statement *stmt, Oid relation, Query *when
 	set_tie(ck, rule, tie);
 	wf_check_rule_finish(ck, rule, &conditions);
 }
+
+/* AT: the moment of a row is computed when it is made, and when one of these
+ * columns (NULL: any) changes. */
+void
+wf_check_rule_at(Check *ck, const Clause *clause, List *columns)
+{
+	CheckedRule *rule = MemoryContextAllocZero(ck->keep, sizeof(CheckedRule));
+	MemoryContext old;
+	ListCell   *lc;
+
+	rule->kind = RULE_AT;
+	rule->clause = clause->ordinal;
+	rule->relation = ck->sig->args[0].relation;
+	rule->operations = columns == NIL ? OP_INSERT : OP_INSERT | OP_UPDATE;
+	foreach(lc, columns)
+		rule->columns = wf_check_add_column(ck, rule->columns, lfirst(lc));
+	old = MemoryContextSwitchTo(ck->keep);
+	ck->rules = lappend(ck->rules, rule);
+	MemoryContextSwitchTo(old);
+}

@@ -27,6 +27,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "compat.h"
+#include "due.h"
 #include "enginesql.h"
 #include "enrollment.h"
 #include "interp.h"
@@ -506,6 +507,7 @@ wf_accept_versions(PG_FUNCTION_ARGS)
 	if (held_for(row, "owner_changed"))
 		wf_register_release(row, "owner_changed", true);
 	wf_revalidate(row, true);
+	wf_due_register(row);
 	PG_RETURN_VOID();
 }
 

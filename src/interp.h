@@ -61,6 +61,9 @@ typedef enum
 } WakeResult;
 extern WakeResult wf_run_wake(Run *run, TimestampTz at, bool timer, const char **reason);
 
+/* What a moment is, asked at some time; 0 = NULL. */
+extern TimestampTz wf_run_moment(Run *run, Expression *expr, TimestampTz now);
+
 /* EXIT WHEN holds? */
 extern bool wf_run_exits(Run *run);
 

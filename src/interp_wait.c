@@ -277,6 +277,18 @@ moment_since(Run *run, Expression *expr, TimestampTz began)
 	return moment;
 }
 
+/* What a moment is, asked at some time; 0 = NULL. */
+TimestampTz
+wf_run_moment(Run *run, Expression *expr, TimestampTz now)
+{
+	TimestampTz moment;
+
+	wf_frame_set(run->frame, PARAM_NOW, TIMESTAMPTZOID, TimestampTzGetDatum(now), false);
+	moment = eval_moment(run, expr);
+	wf_frame_set(run->frame, PARAM_NOW, TIMESTAMPTZOID, TimestampTzGetDatum(run->now), false);
+	return moment;
+}
+
 /* When the timer of a wait has to fire: the moment or the deadline. */
 static TimestampTz
 wake_time(const Enrollment *e)

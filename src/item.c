@@ -18,6 +18,7 @@
 #include "calendar.h"
 #include "commands.h"
 #include "compat.h"
+#include "due.h"
 #include "every.h"
 #include "history.h"
 #include "item.h"
@@ -68,7 +69,7 @@ concerns_enrollments(const EventGroup *group)
 
 /* The key was updated: what is kept under the old one follows. */
 static void
-follow_keys(Engine *engine, const EventGroup *group)
+follow_keys(Engine *engine, const EventGroup *group, const ItemOptions *options)
 {
 	const Event *last = &group->events[group->nevents - 1];
 	int			i;
@@ -78,6 +79,7 @@ follow_keys(Engine *engine, const EventGroup *group)
 		{
 			wf_rekey(engine->owner, last->source, U64FromFullTransactionId(last->xact),
 					 group->events[i].old_key, last->key);
+			wf_due_rekey(last, group->events[i].old_key, options);
 			break;						/* from the first key to the last */
 		}
 }
@@ -112,6 +114,52 @@ holders(const EventGroup *group, char **lookup)
 		wf_enrollments_of_row(last->source, *lookup);
 }
 
+/* The event that stands for a rule of AT alone. */
+static Event
+moment_event(const EventGroup *group, const Rule *rule)
+{
+	Event		event = group->events[group->nevents - 1];
+
+	event.kind = EVENT_ENTRY;
+	event.owner = rule->owner;
+	event.nhits = 1;
+	event.hits = palloc(sizeof(int));
+	event.hits[0] = rule->id << 2;
+	event.prints = NULL;
+	event.nties = 0;
+	event.old = event.new = NULL;
+	event.old_key = NULL;
+	event.target = 0;
+	event.args = NULL;
+	return event;
+}
+
+/* Moments of AT that the change moves; with its row they go. */
+static void
+run_moments(Engine *engine, const EventGroup *group, const ItemOptions *options)
+{
+	const Event *last = &group->events[group->nevents - 1];
+	ListCell   *lc;
+
+	if (row_dies(group))
+	{
+		if (last->key)
+			wf_due_row_gone(engine->owner, last->source, last->key);
+		return;
+	}
+	foreach(lc, wf_due_rules(group))
+	{
+		Rule	   *rule = lfirst(lc);
+		Event		event = moment_event(group, rule);
+
+		if (rule->owner == engine->owner)
+			wf_due_change(&event, rule, options);
+		else
+			wf_event_append(&event);
+		CommandCounterIncrement();
+	}
+}
+
 /* A change of a row: first those inside, who hold it and then who wait for it,
  * then those who enter. */
 static void
@@ -122,7 +170,7 @@ run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
 	List	   *ids;
 	ListCell   *lc;
 
-	follow_keys(engine, group);
+	follow_keys(engine, group, options);
 	ids = holders(group, &lookup);
 	foreach(lc, ids)
 	{
@@ -130,6 +178,7 @@ run_change(Engine *engine, const EventGroup *group, const ItemOptions *options)
 		CommandCounterIncrement();
 	}
 	wf_tied_run(engine, group, ids, options);
+	run_moments(engine, group, options);
 	foreach(lc, wf_start_fired(group))
 	{
 		Fired	   *fired = lfirst(lc);
@@ -165,7 +214,7 @@ take_apart(Engine *engine, const EventGroup *group, int deaths, const ItemOption
 	List	   *ids;
 	ListCell   *lc;
 
-	follow_keys(engine, group);
+	follow_keys(engine, group, options);
 	ids = holders(group, &lookup);
 	foreach(lc, ids)
 	{
@@ -185,6 +234,15 @@ take_apart(Engine *engine, const EventGroup *group, int deaths, const ItemOption
 		append_part(engine, &wake, deaths);
 	}
 	wf_tied_apart(engine, group, deaths, options);
+	if (row_dies(group))
+		run_moments(engine, group, options);
+	else
+		foreach(lc, wf_due_rules(group))
+		{
+			Event		event = moment_event(group, lfirst(lc));
+
+			append_part(engine, &event, deaths);
+		}
 	foreach(lc, wf_start_fired(group))
 	{
 		Event		event = wf_start_derived(lfirst(lc), group);
@@ -352,7 +410,9 @@ run_event(Engine *engine, const Event *event, const ItemOptions *options)
 			{
 				Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
 
-				if (rule)
+				if (rule && rule->kind == RULE_AT)
+					wf_due_change(event, rule, options);
+				else if (rule)
 					wf_start_rule_run(event, rule, false, options);
 				break;
 			}
@@ -421,7 +481,10 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 			if (wf_timer_consume(&item->timer))
 			{
 				wf_stat_waited(LATENCY_TIMER, item->timer.at);
-				wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
+				if (item->timer.enrollment < 0)
+					wf_due_fire(&item->timer, options);
+				else
+					wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
 						false, options);
 			}
 			else
@@ -439,6 +502,47 @@ wf_item_run(Engine *engine, const WorkItem *item, const ItemOptions *options)
 
 /* --- after a failure --- */
 
+/* The last attempt is over: the event ends here, with a line in the history. */
+static void
+give_up(const Event *event, const Failure *failure, TimestampTz now)
+{
+	Rule	   *rule = event->kind == EVENT_ENTRY ? wf_start_rule(HIT_RULE(event->hits[0])) : NULL;
+	int			workflow = rule ? rule->workflow : (event->nhits > 0 ? HIT_RULE(event->hits[0]) : 0);
+
+	if (rule && rule->kind == RULE_AT)
+		wf_due_give_up(event, now);
+	wf_stat_count(STAT_REFUSED);
+	wf_history_refused(event->owner, workflow, rule ? rule->version : 0,
+					   event->kind == EVENT_HAND ? event->target : 0,
+					   event->source, event->key, now,
+					   failure->kind == FAILURE_CRASH ? "suspected_crash" : "entry_failed", failure->error);
+	if (event->kind == EVENT_HAND)
+		wf_call_close(event->target);
+}
+
+/* A moment that could not be computed, or asked about: nothing of the user's may
+ * be evaluated if that killed. */
+static void
+settle_moment(const Event *event, const Rule *rule, const ItemOptions *with)
+{
+	if (with->failure->kind == FAILURE_CRASH)
+		give_up(event, with->failure, with->now);
+	else
+		wf_due_change(event, rule, with);
+}
+
+/* A timer of AT has failed; its row is deleted. */
+static void
+settle_due(const DueTimer *timer, const ItemOptions *with)
+{
+	Event		event;
+
+	if (with->failure->kind != FAILURE_CRASH)
+		wf_due_fire(timer, with);
+	else if (wf_due_event(timer, &event))
+		give_up(&event, with->failure, with->now);
+}
+
 /* An event that stands alone has failed: taken apart once more, or recorded. */
 static void
 settle_event(Engine *engine, const Event *event, const ItemOptions *options)
@@ -447,7 +551,9 @@ settle_event(Engine *engine, const Event *event, const ItemOptions *options)
 	{
 		Rule	   *rule = wf_start_rule(HIT_RULE(event->hits[0]));
 
-		if (rule)
+		if (rule && rule->kind == RULE_AT)
+			settle_moment(event, rule, options);
+		else if (rule)
 			wf_start_rule_run(event, rule, options->failure->kind != FAILURE_CRASH, options);
 		return;
 	}
@@ -461,7 +567,8 @@ concerns_one(const EventGroup *group)
 	char	   *lookup = NULL;
 
 	return !wf_tied_concerns(group) &&
-		list_length(holders(group, &lookup)) + list_length(wf_start_fired(group)) == 1;
+		list_length(holders(group, &lookup)) + list_length(wf_start_fired(group)) +
+		(row_dies(group) ? 0 : list_length(wf_due_rules(group))) == 1;
 }
 
 /* A change that kills whoever runs it, and there is only one it can be for: that
@@ -472,12 +579,14 @@ hold_culprit(Engine *engine, const EventGroup *group, const ItemOptions *with)
 	char	   *lookup = NULL;
 	List	   *ids = holders(group, &lookup);
 
-	follow_keys(engine, group);
+	follow_keys(engine, group, with);
 	if (ids != NIL)
 		wake_holder(engine, *(int64 *) linitial(ids), &group->events[group->nevents - 1], lookup, with);
 	else
 	{
-		Event		event = wf_start_derived(linitial(wf_start_fired(group)), group);
+		List	   *fired = wf_start_fired(group);
+		Event		event = fired != NIL ? wf_start_derived(linitial(fired), group) :
+			moment_event(group, linitial(wf_due_rules(group)));
 
 		settle_event(engine, &event, with);
 	}
@@ -535,7 +644,11 @@ wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, con
 			settle_event(engine, &item->parked->event, &with);
 			break;
 		case ITEM_TIMER:
-			if (wf_timer_consume(&item->timer))
+			if (!wf_timer_consume(&item->timer))
+				break;
+			if (item->timer.enrollment < 0)
+				settle_due(&item->timer, &with);
+			else
 				wf_wake(item->timer.enrollment, WAKE_BY_TIMER, item->timer.at, item->timer.epoch,
 						false, &with);
 			break;
@@ -548,22 +661,6 @@ wf_item_settle(Engine *engine, const WorkItem *item, const Failure *failure, con
 	}
 }
 
-/* The last attempt is over: the event ends here, with a line in the history. */
-static void
-give_up(Engine *engine, const Event *event, const Failure *failure, TimestampTz now)
-{
-	Rule	   *rule = event->kind == EVENT_ENTRY ? wf_start_rule(HIT_RULE(event->hits[0])) : NULL;
-	int			workflow = rule ? rule->workflow : (event->nhits > 0 ? HIT_RULE(event->hits[0]) : 0);
-
-	wf_stat_count(STAT_REFUSED);
-	wf_history_refused(engine->owner, workflow, rule ? rule->version : 0,
-					   event->kind == EVENT_HAND ? event->target : 0,
-					   event->source, event->key, now,
-					   failure->kind == FAILURE_CRASH ? "suspected_crash" : "entry_failed", failure->error);
-	if (event->kind == EVENT_HAND)
-		wf_call_close(event->target);
-}
-
 /* An entry ends here; what is for an enrollment holds it, which evaluates nothing. */
 static void
 drop_event(Engine *engine, const Event *event, const Failure *failure, const ItemOptions *options)
@@ -572,7 +669,7 @@ drop_event(Engine *engine, const Event *event, const Failure *failure, const Ite
 
 	with.failure = unconstify(Failure *, failure);
 	if (event->kind == EVENT_ENTRY || event->kind == EVENT_HAND)
-		give_up(engine, event, failure, options->now);
+		give_up(event, failure, options->now);
 	else
 		run_event(engine, event, &with);
 }
@@ -623,6 +720,11 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 		attempt = item->parked->attempt;
 		wf_parked_delete(item->parked);
 	}
+	else if (item->key.kind == ITEM_TIMER && item->timer.enrollment < 0)
+	{
+		if (!wf_timer_consume(&item->timer) || !wf_due_event(&item->timer, &parked.event))
+			return;
+	}
 	else
 	{
 		if (item->key.kind == ITEM_JOB)
@@ -633,7 +735,7 @@ wf_item_park(Engine *engine, const WorkItem *item, const Failure *failure, Times
 	}
 	if (failure->kind == FAILURE_ERROR && ++attempt >= wf_max_attempts)
 	{
-		give_up(engine, &parked.event, failure, now);
+		give_up(&parked.event, failure, now);
 		return;
 	}
 	parked.attempt = attempt;

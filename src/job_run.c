@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "compat.h"
+#include "due.h"
 #include "every.h"
 #include "job.h"
 #include "migrate.h"
@@ -38,10 +39,10 @@ typedef struct JobKind
 } JobKind;
 
 static const JobKind kinds[] = {
+	{JOB_AT, wf_due_piece, true, false, true, false},
 	{JOB_EVERY, wf_every_piece, true, true, true, false},
 	{JOB_MIGRATE, wf_migrate_piece, false, false, false, true},
-	{JOB_RESUME, wf_pause_piece, false, false, false, true},
-	{0, NULL, false, false, false, false}
+	{JOB_RESUME, wf_pause_piece, false, false, false, true}
 };
 
 static const JobKind *
@@ -137,7 +138,7 @@ do_piece(Job *job, const ItemOptions *options)
 		job->error = NULL;
 	if (over)
 	{
-		wf_job_finish(job, "done", options->now);
+		wf_job_finish(job, strcmp(job->state, "cancelled") == 0 ? job->state : "done", options->now);
 		return;
 	}
 	job->state = "running";

@@ -422,6 +422,16 @@ build_every(Program *program, Clause *clause)
 }
 
 static void
+build_moment(Program *program, Clause *clause)
+{
+	Moment	   *moment = &program->moments[program->nmoments++];
+
+	moment->clause = clause;
+	moment->at = make_expression(program, &program->scope, clause->expr, EXPR_UNTIL, "AT");
+	moment->when = make_expression(program, &program->scope, clause->when, EXPR_CONDITION, "WHEN");
+}
+
+static void
 build_clauses(Program *program)
 {
 	int			n = list_length(program->tree->clauses);
@@ -430,6 +440,7 @@ build_clauses(Program *program)
 	program->policy = ENROLL_ONCE;
 	program->starts = palloc0(sizeof(Start) * Max(n, 1));
 	program->everys = palloc0(sizeof(Every) * Max(n, 1));
+	program->moments = palloc0(sizeof(Moment) * Max(n, 1));
 	program->exits = palloc0(sizeof(Expression *) * Max(n, 1));
 	foreach(lc, program->tree->clauses)
 	{
@@ -454,6 +465,8 @@ build_clauses(Program *program)
 				program->time_zone->tied = true;
 				break;
 			case CLAUSE_AT:
+				build_moment(program, clause);
+				break;
 			case CLAUSE_EVERY:
 				build_every(program, clause);
 				break;
@@ -632,6 +645,11 @@ free_plans(Program *program)
 	{
 		wf_expr_free(program->starts[i].when);
 		wf_sql_free(program->starts[i].query);
+	}
+	for (i = 0; i < program->nmoments; i++)
+	{
+		wf_expr_free(program->moments[i].at);
+		wf_expr_free(program->moments[i].when);
 	}
 	for (i = 0; i < program->nper; i++)
 		wf_expr_free(program->per[i]);

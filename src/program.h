@@ -61,6 +61,14 @@ typedef struct Every
 	SqlPlan    *query;					/* FOR */
 } Every;
 
+/* AT clause. */
+typedef struct Moment
+{
+	Clause	   *clause;
+	Expression *at;						/* of the arguments */
+	Expression *when;					/* or NULL */
+} Moment;
+
 typedef struct Program
 {
 	MemoryContext context;
@@ -83,6 +91,8 @@ typedef struct Program
 	Start	   *starts;					/* by clause ordinal - 1 */
 	int			neverys;
 	Every	   *everys;					/* by clause ordinal - 1 */
+	int			nmoments;
+	Moment	   *moments;				/* by clause ordinal - 1 */
 	EnrollPolicy policy;
 	Expression *again_after;
 	int			nper;

@@ -225,7 +225,8 @@ advance_sequences(void)
 		{"automation.enrollment", "automation.enrollment_seq"},
 		{"automation.parked", "automation.parked_seq"},
 		{"automation.job", "automation.job_seq"},
-		{"automation.schedule", "automation.schedule_seq"}
+		{"automation.schedule", "automation.schedule_seq"},
+		{"automation.due", "automation.due_seq"}
 	};
 
 	for (int i = 0; i < lengthof(sequences); i++)

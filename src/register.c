@@ -30,6 +30,7 @@
 #include "check.h"
 #include "clock.h"
 #include "compat.h"
+#include "due.h"
 #include "enginesql.h"
 #include "event.h"
 #include "job.h"
@@ -267,6 +268,9 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.parked p SET owner = $2 FROM automation.enrollment e WHERE e.workflow = $1"
 				  " AND p.owner = e.owner AND p.target = e.id", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.parked SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.timer t SET owner = $2 FROM automation.due d WHERE d.workflow = $1"
+				  " AND t.owner = d.owner AND t.at = coalesce(d.at, d.look_at) AND t.enrollment = -d.id", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.due SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.job SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
@@ -602,15 +606,19 @@ store(WorkflowRow *row, const Signature *sig, const char *path, struct CheckedWo
 	  RegisterReason reason)
 {
 	StoredVersion *version = row ? load_version(row) : NULL;
+	bool		changed;
 
 	if (row == NULL)
 		row = add_workflow(sig, reason);
+	changed = reason == REGISTER_ALTERED || needs_version(row, sig, version, path, reason);
 	if (needs_version(row, sig, version, path, reason))
 		add_version(row, sig, path);
 	wf_validate_rules(row, checked);
 	wf_schedules_store(row, checked, reason == REGISTER_CREATED);
 	if (row->hold != NULL && strcmp(row->hold, "definition_invalid") == 0)
 		wf_revalidate_old(row);			/* what was not valid may be an old version now */
+	if (changed)
+		wf_due_register(row);			/* its SET clauses may say in which zone a date is */
 	release_if_held(row);
 }
 

@@ -395,13 +395,12 @@ wf_start_literals_hold(Frame *frame, const Start *start, const Rule *rule)
 	return true;
 }
 
-/* Without FOR the changed row is the first argument. */
-static char **
-args_of_change(const Event *event, Program *program)
+char **
+wf_start_row_arguments(const Program *program, const char *key)
 {
 	char	  **args = palloc0(sizeof(char *) * program->sig->nargs);
 
-	args[0] = event->key;
+	args[0] = unconstify(char *, key);
 	fill_defaults(program->sig, args, 1);
 	return args;
 }
@@ -433,7 +432,7 @@ evaluate(const Event *event, Program *program, const Rule *rule, TimestampTz now
 	else if (start->query != NULL)
 		rows = run_for(program, start, frame);
 	else
-		rows = list_make1(args_of_change(event, program));
+		rows = list_make1(wf_start_row_arguments(program, event->key));
 	wf_chain_end();
 	return rows;
 }

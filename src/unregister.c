@@ -63,6 +63,9 @@ wf_unregister(int id)
 	static const char *const by_workflow[] = {
 		"DELETE FROM automation.enrollment WHERE workflow = $1",
 		"DELETE FROM automation.parked WHERE workflow = $1",
+		"DELETE FROM automation.timer t USING automation.due d WHERE d.workflow = $1"
+		" AND t.owner = d.owner AND t.at = coalesce(d.at, d.look_at) AND t.enrollment = -d.id",
+		"DELETE FROM automation.due WHERE workflow = $1",
 		"DELETE FROM automation.job WHERE workflow = $1",
 		"DELETE FROM automation.ledger WHERE workflow = $1",
 		"DELETE FROM automation.assignment WHERE workflow = $1",
@@ -95,6 +98,9 @@ wf_unregister_table(Oid relation)
 		return;
 	wf_engine_sql("DELETE FROM automation.rule WHERE source = $1", "i", source);
 	wf_engine_sql("DELETE FROM automation.argument WHERE source = $1", "i", source);
+	wf_engine_sql("DELETE FROM automation.timer t USING automation.due d WHERE d.source = $1"
+				  " AND t.owner = d.owner AND t.at = coalesce(d.at, d.look_at) AND t.enrollment = -d.id", "i", source);
+	wf_engine_sql("DELETE FROM automation.due WHERE source = $1", "i", source);
 	wf_engine_sql("DELETE FROM automation.source WHERE id = $1", "i", source);
 }
 

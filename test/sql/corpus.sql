@@ -1415,3 +1415,7 @@ SELECT workflow FROM defined WHERE code NOT IN ('ok', '0A000');
 
 RESET search_path;
 RESET SESSION AUTHORIZATION;
+
+-- what some of them have to do at once is not left to the tests that follow
+\c - app
+CALL automation.run();

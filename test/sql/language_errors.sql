@@ -363,6 +363,9 @@ BEGIN END $$;
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AT c.birthday FOR SELECT 1;
 BEGIN END $$;
+CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AT (SELECT max(o.birthday) FROM contact o WHERE o.id < c.id) WHEN c.score > (SELECT avg(score) FROM contact);
+BEGIN END $$;
 -- EVERY takes a schedule
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   EVERY 5 FOR SELECT id FROM contact;
@@ -859,9 +862,6 @@ END $$;
 
 -- ---- Right, but not supported yet: told last, when nothing else is wrong ----
 
-CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
-  AT c.birthday;
-BEGIN END $$;
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   EVERY '*/15 8-17 * jan-jun mon,wed' FOR SELECT id FROM contact;
   ENROLL AGAIN;
