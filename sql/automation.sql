@@ -610,7 +610,7 @@ COMMENT ON COLUMN automation.workflows.hold_detail IS 'more about the hold';
 COMMENT ON COLUMN automation.workflows.version IS 'version that new entries take; those inside stay on theirs';
 COMMENT ON COLUMN automation.workflows.created_at IS 'when it was first created';
 COMMENT ON COLUMN automation.workflows.entered IS 'entries since it was created';
-COMMENT ON COLUMN automation.workflows.waiting IS 'enrollments that wait for a time, a moment or a condition';
+COMMENT ON COLUMN automation.workflows.waiting IS 'enrollments that wait for a time, a moment, a condition or a change';
 COMMENT ON COLUMN automation.workflows.retrying IS 'enrollments whose last attempt met an error and that will be tried again';
 COMMENT ON COLUMN automation.workflows.held IS 'enrollments that go on only after a command';
 COMMENT ON COLUMN automation.workflows.failed IS 'enrollments that used up their attempts';
@@ -657,6 +657,7 @@ FROM automation.enrollment e
                                     WHEN 'interval' THEN 'a time to pass'
                                     WHEN 'moment' THEN 'a moment' || CASE WHEN e.waiting ? 'moment' THEN '' ELSE ' to be known' END
                                     WHEN 'condition' THEN 'a condition'
+                                    WHEN 'change' THEN 'a change'
                                     WHEN 'begin' THEN 'its turn'
                                 END || coalesce(': ' || nullif(e.waiting ->> 'waits_for', ''), '') AS waits_for) k
 WHERE pg_catalog.pg_has_role(o.role, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE');
@@ -728,6 +729,7 @@ SELECT h.at,
        pg_catalog.concat_ws(' ',
            CASE h.event
                WHEN 'entered' THEN 'enters'
+               WHEN 'goal' THEN 'goal ' || (h.detail ->> 'goal')
                WHEN 'not_entered' THEN 'does not enter'
                WHEN 'waiting' THEN 'waits'
                WHEN 'resumed' THEN 'goes on'
@@ -763,6 +765,10 @@ FROM automation.history h
      LEFT JOIN (VALUES
          ('time', 'the time has come'),
          ('condition', 'what it waited for is true'),
+         ('change', 'the change it waited for has come'),
+         ('achieved', 'its condition is true'),
+         ('achieved_at_entry', 'its condition was true already'),
+         ('skipped', 'its condition was not true when it came there'),
          ('timeout', 'the time limit has passed'),
          ('completed', 'it has come to its end'),
          ('exited', 'an EXIT statement'),
@@ -817,7 +823,7 @@ COMMENT ON COLUMN automation.journal.at IS 'engine time at which it was done';
 COMMENT ON COLUMN automation.journal.workflow IS 'name of the workflow';
 COMMENT ON COLUMN automation.journal.subject IS 'table and primary key of the first argument, to read';
 COMMENT ON COLUMN automation.journal.enrollment IS 'id as in automation.enrollments';
-COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, split_decided, warning, statement';
+COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, goal, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, split_decided, warning, statement';
 COMMENT ON COLUMN automation.journal.reason IS 'reason code, made to be compared; what says it in words';
 COMMENT ON COLUMN automation.journal.statement IS 'statement it stood on or that met an error';
 COMMENT ON COLUMN automation.journal.line IS 'line of that statement in the body of its version';

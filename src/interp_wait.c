@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "goal.h"
 #include "interp_wait.h"
+#include "owner.h"
 #include "wait.h"
 
 static List *asked_finished = NIL;		/* of int64 *: ids automation.finished() said "not yet" of in this item */
@@ -194,10 +195,11 @@ after_interval(TimestampTz start, Datum interval)
 	return wf_clock_plus(start, DatumGetIntervalP(interval));
 }
 
-/* Words for the views: the columns a wait depends on. */
+/* Words for the views: the columns a wait depends on, of rows and of other tables. */
 static char *
-words_of(const Run *run, Dependencies *deps)
+words_of(const Run *run, const Expression *expr)
 {
+	const Dependencies *deps = expr->deps;
 	StringInfoData words;
 	ListCell   *lc;
 
@@ -211,6 +213,14 @@ words_of(const Run *run, Dependencies *deps)
 			continue;
 		appendStringInfo(&words, "%s%s%s%s", words.len ? ", " : "", run->program->sig->args[arg].name,
 						 column->name ? "." : "", column->name ? column->name : "");
+	}
+	foreach(lc, expr->ties)
+	{
+		const TieSource *tie = lfirst(lc);
+		char	   *table = get_rel_name(wf_source_relation(tie->source));
+
+		if (table)
+			appendStringInfo(&words, "%s%s.%s", words.len ? ", " : "", table, tie->column);
 	}
 	if (deps->finished)
 		appendStringInfo(&words, "%sthe end of another enrollment", words.len ? ", " : "");
@@ -316,7 +326,7 @@ begin_wait_for(Run *run, const Instruction *ins)
 	Datum		interval = wf_expr_eval(ins->expr, run->frame, &isnull);
 
 	wf_wait_clear(e);
-	e->waits_for = words_of(run, ins->expr->deps);
+	e->waits_for = words_of(run, ins->expr);
 	if (isnull)
 	{
 		e->waiting = WAITING_MOMENT;	/* not known yet: decided by a change */
@@ -359,7 +369,7 @@ begin_wait_until(Run *run, const Instruction *ins)
 
 	wf_wait_clear(e);
 	wf_expr_prepare(ins->expr);
-	e->waits_for = words_of(run, ins->expr->deps);
+	e->waits_for = words_of(run, ins->expr);
 	if (ins->expr->until == UNTIL_CONDITION)
 	{
 		if (wf_wait_ask(run, ins->expr))
@@ -652,7 +662,7 @@ words_for(Run *run, const Instruction *ins)
 	if (ins->op == OP_GOAL)
 		return goal_words(ins);
 	wf_expr_prepare(ins->expr);
-	return words_of(run, ins->expr->deps);
+	return words_of(run, ins->expr);
 }
 
 /* The first look at a wait that began in another version. */
