@@ -275,9 +275,11 @@ has_rule(const Search *search, const Enrollment *e)
 	return false;
 }
 
+/* Once is enough; but who has none of these rules may have one of the next path's. */
 static void
-wake(Search *search, int64 id)
+wake(Search *search, int64 *at)
 {
+	int64		id = *at;
 	Enrollment *e;
 
 	if (is_woken(search, id))
@@ -285,6 +287,7 @@ wake(Search *search, int64 id)
 	e = wf_enrollment_load(id);
 	if (e == NULL || e->owner != search->engine->owner || !has_rule(search, e))
 		return;
+	search->woken = lappend(search->woken, at);
 	if (search->apart)
 		append_one(search, id);
 	else if (search->fired)
@@ -316,8 +319,7 @@ look_up(Search *search, int nties, const int64 *ties, int64 after)
 				append_rest(search, nties - i, ties + i, last);
 				return;
 			}
-			wake(search, *id);
-			search->woken = lappend(search->woken, id);
+			wake(search, id);
 			search->left--;
 			last = *id;
 		}
@@ -525,8 +527,8 @@ ask_some(Search *search, const Rule *rule, int64 after)
 
 	foreach(lc, ids)
 	{
-		int64		id = *(int64 *) lfirst(lc);
-		Enrollment *e = wf_enrollment_load(id);
+		int64	   *id = lfirst(lc);
+		Enrollment *e = wf_enrollment_load(*id);
 
 		if (e != NULL && e->ties != NIL)
 			wake(search, id);
