@@ -14,7 +14,7 @@ CREATE TABLE cart (id int PRIMARY KEY, session_id int, note text);
 CREATE TABLE session (id int PRIMARY KEY, contact_id int);
 CREATE TABLE log (seq int GENERATED ALWAYS AS IDENTITY, what text);
 CREATE FUNCTION logged() RETURNS SETOF text LANGUAGE sql AS $$
-  WITH d AS (DELETE FROM log RETURNING seq, what) SELECT what FROM d ORDER BY seq $$;
+  WITH d AS (DELETE FROM log RETURNING what) SELECT what FROM d ORDER BY what $$;
 -- What was looked at since the last time.
 CREATE FUNCTION looks(OUT woken bigint, OUT rechecked bigint, OUT events bigint) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
