@@ -2,12 +2,12 @@
  * calendar.c -- triggers of automation.calendar and automation.holiday.
  *
  * A BEFORE row trigger refuses hours and zones that nobody could read later.  An
- * AFTER statement trigger tells every owner's executor that a calendar has changed:
- * it appends a command to the event log and no more, whoever changes it.  The
- * executor then takes the waits that are tied to calendars, some at a time, and
- * appends a wake for each, so that one that fails hinders no other.  It does so
- * in the order of all events: a wait that began before with the old calendar has
- * its row by then, one that begins later knows the new one.
+ * AFTER statement trigger tells the executor of everybody who owns a workflow that
+ * a calendar has changed: it appends a command to the event log and no more,
+ * whoever changes it.  The executor then takes the waits that are tied to calendars,
+ * some at a time, and appends a wake for each, so that one that fails hinders no
+ * other.  It does so in the order of all events: a wait that began before with the
+ * old calendar has its row by then, one that begins later knows the new one.
  *
  * During a restore nothing is told: what waits there was computed with the
  * calendar that comes with it.
@@ -88,7 +88,8 @@ wf_calendar_changed(PG_FUNCTION_ARGS)
 	(void) trigger_of(fcinfo, false);
 	if (!check_function_bodies || !wf_engine_armed())
 		return PointerGetDatum(NULL);
-	owners = wf_engine_ids("SELECT id::bigint FROM automation.owner", "");
+	owners = wf_engine_ids("SELECT o.id::bigint FROM automation.owner o, pg_catalog.pg_roles r"
+						   " WHERE r.oid = o.role AND EXISTS (SELECT FROM automation.workflow w WHERE w.owner = o.id)", "");
 	foreach(lc, owners)
 		append_command((int) *(int64 *) lfirst(lc), 0);
 	return PointerGetDatum(NULL);

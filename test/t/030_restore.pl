@@ -169,6 +169,7 @@ END $$;
 $source->safe_psql('postgres', 'CREATE DATABASE origin');
 owner_database($source, 'origin', 'other');
 owner_database($source, 'origin', 'app');
+$source->safe_psql('origin', q{INSERT INTO automation.calendar (name, hours, zone) VALUES ('shop', 'Mon-Sat 10:00-20:00', 'Europe/Paris')});
 as('app', $source, 'origin', $workflows);
 as('other', $source, 'origin', $of_other);
 # a second version, so that numbers are not all 1
@@ -183,6 +184,7 @@ GRANT EXECUTE ON FUNCTION child(contact, int) TO other;
 
 # a role that had workflows once: its number may be somebody else's elsewhere
 owner_database($source, 'origin', 'gone', 'CREATE TABLE thing (id int PRIMARY KEY); CREATE FUNCTION gone(t thing) RETURNS bigint LANGUAGE workflow AS $$ AFTER INSERT; BEGIN INSERT INTO thing VALUES (-1); END $$');
+$source->safe_psql('origin', q{INSERT INTO automation.holiday (calendar, day, hours) VALUES ('shop', '2026-12-24', '10:00-12:00'), ('default', '2026-12-25', '')});
 $source->safe_psql('origin', 'DROP OWNED BY gone');
 $source->safe_psql('origin', 'DROP ROLE gone');
 like($source->safe_psql('origin', 'SELECT string_agg(role::text, \' \' ORDER BY id) FROM automation.owner'), qr/^app other \d+$/, 'a dropped role is remembered');
@@ -248,6 +250,8 @@ SELECT 'split', s FROM automation.split s ORDER BY workflow, split, generation;
 SELECT 'assignment', a FROM automation.assignment a ORDER BY workflow, split, key;
 SELECT 'decision', d FROM automation.decision d ORDER BY workflow, split, generation, number;
 SELECT 'call', c FROM automation.call c ORDER BY id;
+SELECT 'calendar', c FROM automation.calendar c ORDER BY name;
+SELECT 'holiday', h FROM automation.holiday h ORDER BY calendar, day;
 SELECT 'parked', p FROM automation.parked p ORDER BY p.id;
 SELECT 'event', seq, at, kind, owner, source, key, target, hits, args FROM automation.event_0 ORDER BY seq;
 SELECT 'history', count(*) FROM automation.history;
