@@ -31,6 +31,7 @@
 #include "history.h"
 #include "migrate.h"
 #include "owner.h"
+#include "register.h"
 
 PG_FUNCTION_INFO_V1(wf_migrate);
 
@@ -41,7 +42,7 @@ typedef struct Migration
 {
 	WorkflowRow *row;
 	int			to;
-	int			from;					/* 0 = from all other versions */
+	int			from;					/* 0 = from all older versions */
 	Jsonb	   *map;
 	List	   *crossings;				/* of Crossing * */
 	MemoryContext context;
@@ -64,10 +65,11 @@ crossing_from(Migration *m, int version)
 	return crossing;
 }
 
+/* A newer one may have come since the job was asked for. */
 static bool
 is_meant(const Migration *m, int version)
 {
-	return version != m->to && (m->from == 0 || version == m->from);
+	return version < m->to && (m->from == 0 || version == m->from);
 }
 
 /* ----------------------------------------------------------------
@@ -207,6 +209,8 @@ wf_migrate_piece(Job *job, const ItemOptions *options)
 		job->done += list_length(ids);
 	} while (!over && !wf_job_time_over(job));
 	job->position = psprintf(INT64_FORMAT, after);
+	if (over)
+		wf_register_settle_owner(m.row);
 	return over;
 }
 
@@ -515,7 +519,7 @@ wf_migrate(PG_FUNCTION_ARGS)
 		require_no_other(m.row);
 	if (m.from != 0 && m.from != m.to)
 		(void) crossing_from(&m, m.from);
-	ids = wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version <> $2"
+	ids = wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version < $2"
 						" AND ($3 = 0 OR version = $3) ORDER BY id", "iii", m.row->id, m.to, m.from);
 	groups = sorted(count_all(&m, ids));
 	check_map(&m);

@@ -587,6 +587,13 @@ store_invalid(WorkflowRow *row, const Signature *sig, const char *path, const ch
 		wf_register_hold(row, "definition_invalid", message);
 }
 
+void
+wf_register_settle_owner(WorkflowRow *row)
+{
+	if (row->hold != NULL && strcmp(row->hold, "owner_changed") == 0 && !runs_foreign_versions(row))
+		wf_register_release(row, "owner_changed", false);
+}
+
 /* A definition that is right ends the holds that say otherwise. */
 static void
 release_if_held(WorkflowRow *row)
@@ -597,8 +604,8 @@ release_if_held(WorkflowRow *row)
 		wf_register_release(row, row->hold, true);	/* what they wait for may be true unnoticed */
 	else if (strcmp(row->hold, "function_missing") == 0)
 		wf_register_release(row, row->hold, false);
-	else if (strcmp(row->hold, "owner_changed") == 0 && !runs_foreign_versions(row))
-		wf_register_release(row, row->hold, false);
+	else
+		wf_register_settle_owner(row);
 }
 
 static void

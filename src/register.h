@@ -53,6 +53,8 @@ extern void wf_register_renamed(void);
 /* Sets hold and detail (NULL, NULL: none), and makes every process read the
  * workflow again. */
 extern void wf_register_hold(WorkflowRow *row, const char *hold, const char *detail);
+/* Ends the hold "owner_changed" if nobody is in a version of another author any more. */
+extern void wf_register_settle_owner(WorkflowRow *row);
 /* Ends a hold and lets what it held go on.  all: every enrollment is looked
  * at again, not only the held ones. */
 extern void wf_register_release(WorkflowRow *row, const char *reason, bool all);

@@ -370,6 +370,32 @@ SELECT logged();
 SELECT goal, outcome, subject FROM automation.goal_reached WHERE goal IN ('liked', 'second') ORDER BY id;
 DROP FUNCTION live_kinds;
 
+-- A newer version comes before the job is done: who is in that stays there.
+CREATE FUNCTION live_newer(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF name;
+BEGIN
+  WAIT FOR '1 day';
+END $$;
+UPDATE person SET name = 'n' WHERE id = 1;
+CALL automation.run();
+CREATE OR REPLACE FUNCTION live_newer(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF name;
+BEGIN
+  WAIT FOR '1 day';
+  WAIT FOR '2 days';
+END $$;
+SELECT * FROM really('live_newer');
+CREATE OR REPLACE FUNCTION live_newer(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF name;
+BEGIN
+  WAIT FOR '1 day';
+  WAIT FOR '3 days';
+END $$;
+UPDATE person SET name = 'n' WHERE id = 2;
+CALL automation.run();
+SELECT * FROM standing;
+DROP FUNCTION live_newer;
+
 -- A version whose columns are gone: held, and brought away from it.
 CREATE TABLE ids (id bigint);
 GRANT SELECT ON ids TO PUBLIC;
@@ -416,6 +442,30 @@ SELECT * FROM automation.migrate('moving.live_columns');
 SELECT automation.hold(id), automation.release(id) FROM moving.ids;
 \set VERBOSITY default
 RESET ROLE;
+
+-- A new owner who brings everybody to a version of his own need not accept the old one.
+GRANT USAGE ON LANGUAGE workflow TO moving_other;
+GRANT CREATE ON SCHEMA moving TO moving_other;
+GRANT SELECT, TRIGGER ON moving.person TO moving_other;
+GRANT SELECT, INSERT ON moving.log TO moving_other;
+ALTER ROLE moving_other LOGIN;
+ALTER FUNCTION moving.live_columns OWNER TO moving_other;
+\c - moving_other
+SET search_path = moving;
+SELECT count(*) FROM automation.migrate('live_columns');
+CREATE OR REPLACE FUNCTION live_columns(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF name;
+BEGIN
+  WAIT FOR '1 day';
+  INSERT INTO log VALUES (p.id || ' by ' || current_user);
+END $$;
+SELECT version, hold FROM automation.workflows WHERE name = 'live_columns';
+SELECT version, outcome, enrollments FROM automation.migrate('live_columns');
+CALL automation.run();
+SELECT version, hold FROM automation.workflows WHERE name = 'live_columns';
+SELECT version, state, reason FROM automation.enrollments WHERE workflow = 'live_columns';
+\c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA moving CASCADE;
+REVOKE ALL ON LANGUAGE workflow FROM moving_other;
 DROP ROLE moving_other;
