@@ -40,6 +40,7 @@
 #include "capture_rules.h"
 #include "event.h"
 #include "image.h"
+#include "owner.h"
 #include "settings.h"
 
 /* A row deleted from one partition whose insert into another is still to come. */
@@ -409,6 +410,21 @@ capture_move(TriggerData *trigger, CaptureTable *table, Move *move)
 		capture_update(&change);
 	ExecDropSingleTupleTableSlot(slot);
 	free_move(move);
+}
+
+/* DDL has brought or taken rows, or given them other values, without a trigger. */
+void
+wf_capture_rows_replaced(Oid relation)
+{
+	Relation	rel = try_relation_open(wf_root_relation(relation), AccessShareLock);
+	CaptureTable *table;
+
+	if (rel == NULL)
+		return;
+	table = wf_capture_table(rel);
+	if (table->nrules > 0)
+		capture_truncate(table, RelationGetDescr(rel));
+	relation_close(rel, NoLock);
 }
 
 /* ----------------------------------------------------------------

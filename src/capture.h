@@ -6,6 +6,10 @@
 
 extern void wf_capture_init(void);
 
+/* After DDL that changes a table's rows without its triggers: who waits on rows of
+ * the table, or of the one it is a partition of, looks again. */
+extern void wf_capture_rows_replaced(Oid relation);
+
 /*
  * While an item's SQL runs: the chain that events it appends will carry.
  * Process memory only; cleared at transaction end.  n = 0: none.

@@ -33,6 +33,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "capture.h"
 #include "capture_born.h"
 #include "compat.h"
 #include "enginesql.h"
@@ -291,6 +292,39 @@ rearm_changed(void *arg)
 	wf_arm_relations(watched_of(((Command *) arg)->relations), true);
 }
 
+/* Does the command bring or take rows, or give them other values? */
+static bool
+replaces_rows(Node *parsetree)
+{
+	ListCell   *cell;
+
+	if (!IsA(parsetree, AlterTableStmt))
+		return false;
+	foreach(cell, ((AlterTableStmt *) parsetree)->cmds)
+	{
+		switch (((AlterTableCmd *) lfirst(cell))->subtype)
+		{
+			case AT_AttachPartition:
+			case AT_DetachPartition:
+			case AT_DetachPartitionFinalize:
+			case AT_AlterColumnType:
+				return true;
+			default:
+				break;
+		}
+	}
+	return false;
+}
+
+static void
+look_at_replaced_rows(void *arg)
+{
+	ListCell   *cell;
+
+	foreach(cell, ((Command *) arg)->relations)
+		wf_capture_rows_replaced(lfirst_oid(cell));
+}
+
 /* A type, schema or table changed: names first, then the definitions. */
 static void
 used_objects_touched(Command *command, bool everything)
@@ -303,6 +337,8 @@ used_objects_touched(Command *command, bool everything)
 	else
 		wf_revalidate_users(command->relations, command->names);
 	(void) wf_guarded("set the triggers of a changed table", rearm_changed, command);
+	if (replaces_rows(command->trigger->parsetree))
+		(void) wf_guarded("look at the rows of a changed table", look_at_replaced_rows, command);
 }
 
 static void

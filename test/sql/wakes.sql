@@ -176,6 +176,22 @@ UPDATE visit SET contact_id = 4, day = 6 WHERE id = 2;
 CALL automation.run();
 SELECT logged();
 
+-- Rows that come with a partition, and go with it; a type whose values are hashed in another way.
+CREATE TABLE visit3 (LIKE visit INCLUDING ALL);
+INSERT INTO visit3 VALUES (3, 5, 25, 'c');
+UPDATE contact SET email = 'visit' WHERE id IN (5, 6);
+CALL automation.run();
+ALTER TABLE visit ATTACH PARTITION visit3 FOR VALUES FROM (20) TO (30);
+CALL automation.run();
+SELECT logged();
+ALTER TABLE visit ALTER contact_id TYPE numeric;
+CALL automation.run();
+SELECT looks();
+INSERT INTO visit VALUES (4, 6, 25, 'd');
+CALL automation.run();
+SELECT logged();
+SELECT looks();
+
 -- Two owners: each hears of the same change, and only of his own waits.
 CREATE TABLE theirs (what text);
 GRANT SELECT, TRIGGER ON contact, sales_order TO wakes_other;
