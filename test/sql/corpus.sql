@@ -10,7 +10,7 @@
 SET SESSION AUTHORIZATION app;
 SET search_path = crm;
 
-CREATE TABLE defined (workflow text NOT NULL, code text NOT NULL);
+CREATE TABLE defined (workflow text NOT NULL, code text NOT NULL, definition text NOT NULL);
 
 -- Defines a workflow and tells how it went.
 CREATE FUNCTION define(workflow text) RETURNS text LANGUAGE plpgsql AS $$
@@ -25,7 +25,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, why = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
     END;
-    INSERT INTO defined VALUES (name, code);
+    INSERT INTO defined VALUES (name, code, workflow);
     RETURN concat_ws(' ', name || ':', CASE WHEN code NOT IN ('ok', '0A000') THEN 'FAILED' END, code, why,
                      CASE WHEN code NOT IN ('ok', '0A000') AND hint <> '' THEN '(' || hint || ')' END);
 END $$;
