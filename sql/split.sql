@@ -68,9 +68,11 @@ SELECT a.workflow, a.split, a.generation, a.arm,
 FROM automation.assignment a
      JOIN automation.split_rule r ON r.workflow = a.workflow AND r.split = a.split
      CROSS JOIN LATERAL (SELECT (a.at AT TIME ZONE 'UTC' + r.after) AT TIME ZONE 'UTC' AS over,
-                                (SELECT pg_catalog.string_agg(coalesce(t.text, 'null'), ', ' ORDER BY t.n)
-                                 FROM pg_catalog.jsonb_array_elements_text(CASE WHEN a.key LIKE '[%' THEN a.key::jsonb END)
-                                      WITH ORDINALITY t (text, n)) AS subject) k
+                                CASE WHEN a.key NOT LIKE '[%' THEN NULL
+                                     WHEN pg_catalog.jsonb_array_length(a.key::jsonb) = 1 THEN a.key::jsonb ->> 0
+                                     ELSE (SELECT pg_catalog.string_agg(coalesce(t.text, 'null'), ', ' ORDER BY t.n)
+                                           FROM pg_catalog.jsonb_array_elements_text(a.key::jsonb) WITH ORDINALITY t (text, n))
+                                END AS subject) k
      LEFT JOIN automation.goal_reached g
          ON g.workflow_id = a.workflow AND g.goal = r.goal AND g.outcome = 'achieved' AND g.enrollment = a.enrollment
             AND g.at >= a.at AND g.at < k.over

@@ -78,7 +78,11 @@ typedef struct NextLook
 {
 	int			key[3];					/* workflow, generation, hash of the split's name */
 	TimestampTz at;						/* engine time */
+	bool		running;
+	int			failures;				/* in a row: in company, then alone */
 } NextLook;
+
+#define FAILURES_MAX 2
 
 static HTAB *next_looks = NULL;			/* of this process; NULL: none */
 
@@ -360,6 +364,19 @@ results_as_jsonb(const SplitTest *test, const ArmResult *results)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
+/* Have enough people of each arm had their time?  Cheaper to find out than what
+ * came of them. */
+static bool
+time_has_come(const SplitTest *test, const SplitRule *rule)
+{
+	return wf_engine_sql("SELECT FROM automation.split s, automation.split_rule r, pg_catalog.unnest(s.arms) arm (name)"
+						 " WHERE s.workflow = $1 AND s.split = $2 AND s.generation = $3 AND r.workflow = $1 AND r.split = $2"
+						 " AND (SELECT pg_catalog.count(*) FROM (SELECT FROM automation.assignment a"
+						 "  WHERE a.workflow = $1 AND a.split = $2 AND a.generation = $3 AND a.arm = arm.name AND NOT a.decided"
+						 "  AND (a.at AT TIME ZONE 'UTC' + r.after) AT TIME ZONE 'UTC' <= automation.now() LIMIT $4) t) < $4 LIMIT 1",
+						 "itii", test->workflow, test->split, test->generation, rule->at_least) == 0;
+}
+
 char *
 wf_winner_decide(const SplitTest *test, const SplitRule *rule, TimestampTz now)
 {
@@ -370,6 +387,8 @@ wf_winner_decide(const SplitTest *test, const SplitRule *rule, TimestampTz now)
 	for (int i = 0; test->people && i < test->narms; i++)
 		if (test->people[i] < rule->at_least)
 			return NULL;
+	if (!time_has_come(test, rule))
+		return NULL;
 	results = load_results(test);
 	for (int i = 0; i < test->narms; i++)
 		if (results[i].people < rule->at_least)
@@ -400,7 +419,11 @@ next_look_of(const SplitTest *test)
 	}
 	look = hash_search(next_looks, key, HASH_ENTER, &found);
 	if (!found)
+	{
 		look->at = 0;
+		look->running = false;
+		look->failures = 0;
+	}
 	return look;
 }
 
@@ -433,13 +456,34 @@ wf_winner_due(const SplitTest *test, TimestampTz now)
 	if (!wf_winner_lock(test->workflow, false))
 		return NULL;
 	winner = wf_winner_known(test);		/* by another session, meanwhile */
-	return winner ? winner : wf_winner_decide(test, rule, now);
+	if (winner)
+		return winner;
+	look->running = true;
+	winner = wf_winner_decide(test, rule, now);
+	look->running = false;
+	look->failures = 0;
+	return winner;
 }
 
+/* What was looked at may be undone.  A look that took too long, in company and
+ * alone, is put off: dividing must not fail because deciding does. */
 void
 wf_winner_forget(void)
 {
-	if (next_looks)
-		hash_destroy(next_looks);
-	next_looks = NULL;
+	HASH_SEQ_STATUS scan;
+	NextLook   *look;
+
+	if (next_looks == NULL)
+		return;
+	hash_seq_init(&scan, next_looks);
+	while ((look = hash_seq_search(&scan)) != NULL)
+	{
+		if (!look->running)
+			look->at = 0;
+		else if (++look->failures < FAILURES_MAX)
+			look->at = 0;
+		else
+			look->failures = 0;
+		look->running = false;
+	}
 }

@@ -48,7 +48,7 @@ extern void wf_winner_name(const SplitTest *test, const char *winner, TimestampT
  * is none yet.  Looks at most every automation.recheck_interval whether it can.
  */
 extern char *wf_winner_due(const SplitTest *test, TimestampTz now);
-/* After a rollback: looks again. */
+/* After a rollback: looks again, unless looking is what failed. */
 extern void wf_winner_forget(void);
 
 #endif
