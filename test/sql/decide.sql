@@ -6,7 +6,7 @@ SET search_path = decide; SET timezone = 'UTC';
 CREATE TABLE person (id int PRIMARY KEY, bought boolean DEFAULT false);
 CREATE VIEW arms AS
   SELECT generation AS gen, arm, people, counted, conversions AS conv, round(rate::numeric, 4) AS rate, winner, reason, tested, decided_by
-  FROM automation.splits WHERE workflow = 'letter';
+  FROM automation.splits WHERE workflow = 'letter' ORDER BY generation, arm;
 CREATE FUNCTION letter(p person) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT;
   ENROLL AGAIN;
@@ -53,7 +53,7 @@ END $$;
 SELECT automation.decide('letter', 'style', winner => 'none');
 INSERT INTO person SELECT generate_series(11, 17);
 CALL automation.run();
-SELECT * FROM arms ORDER BY gen, arm;
+SELECT * FROM arms;
 
 -- By a goal: declared before the first one comes.
 CREATE FUNCTION offer(p person) RETURNS bigint LANGUAGE workflow AS $$
@@ -67,7 +67,7 @@ BEGIN
   GOAL bought WHEN p.bought;
 END $$;
 CREATE VIEW offers AS
-  SELECT arm, people, counted, conversions AS conv, round(rate::numeric, 4) AS rate, winner, reason, tested FROM automation.splits WHERE workflow = 'offer';
+  SELECT arm, people, counted, conversions AS conv, round(rate::numeric, 4) AS rate, winner, reason, tested FROM automation.splits WHERE workflow = 'offer' ORDER BY arm;
 SELECT automation.decide('offer', 'style', goal => 'bought', after => '14 days', at_least => 100);
 INSERT INTO person SELECT generate_series(1000, 1299);
 CALL automation.run();
@@ -130,7 +130,7 @@ SELECT * FROM offers;
 SELECT vars ->> 0 AS arm FROM automation.enrollments WHERE workflow = 'offer' AND subject_key = '1504';
 -- but it can be overridden by hand, and that is recorded as such
 SELECT automation.decide('offer', 'style', winner => 'loud');
-SELECT arm, winner, reason, decided_by, tested ->> 'conversions' AS conv FROM automation.splits WHERE workflow = 'offer';
+SELECT arm, winner, reason, decided_by, tested ->> 'conversions' AS conv FROM automation.splits WHERE workflow = 'offer' ORDER BY arm;
 
 -- A tie, or a difference that proves nothing: the first arm.  Asked by hand.
 CREATE FUNCTION even(p person) RETURNS bigint LANGUAGE workflow AS $$
@@ -155,7 +155,7 @@ UPDATE person SET bought = true WHERE id BETWEEN 2001 AND 2049;
 CALL automation.advance('10 days');
 SELECT automation.decide('even', 'a', 'bought', '7 days', 60), automation.decide('even', 'b', 'bought', '7 days', 40),
   automation.decide('even', 'd', 'returned', '7 days', 60);
-SELECT split, arm, people, counted, conversions, winner, reason, tested - 'people' - 'arm' AS tested FROM automation.splits WHERE workflow = 'even' ORDER BY split;
+SELECT split, arm, people, counted, conversions, winner, reason, tested - 'people' - 'arm' AS tested FROM automation.splits WHERE workflow = 'even' ORDER BY split, arm;
 
 -- It looks at most every automation.recheck_interval, here 10 minutes.
 CREATE FUNCTION quick(p person) RETURNS bigint LANGUAGE workflow AS $$
@@ -176,11 +176,11 @@ SELECT count(quick(p)) FROM person p WHERE id = 2063;
 CALL automation.advance('6 minutes');
 SELECT count(quick(p)) FROM person p WHERE id = 2064;
 CALL automation.run();
-SELECT arm, people, counted, winner FROM automation.splits WHERE workflow = 'quick';
+SELECT arm, people, counted, winner FROM automation.splits WHERE workflow = 'quick' ORDER BY arm;
 CALL automation.advance('5 minutes');
 SELECT count(quick(p)) FROM person p WHERE id = 2065;
 CALL automation.run();
-SELECT arm, people, counted, winner FROM automation.splits WHERE workflow = 'quick';
+SELECT arm, people, counted, winner FROM automation.splits WHERE workflow = 'quick' ORDER BY arm;
 
 -- Errors
 SELECT automation.decide('leter', 'style');
