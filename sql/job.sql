@@ -152,3 +152,13 @@ COMMENT ON COLUMN automation.moments.clause IS 'which AT clause of the workflow,
 COMMENT ON COLUMN automation.moments.signature IS 'workflow with its argument types';
 COMMENT ON COLUMN automation.moments.owner IS 'role it runs as';
 GRANT SELECT ON automation.moments TO PUBLIC;
+
+CREATE FUNCTION automation.backfill(workflow text, "where" text DEFAULT NULL, rate int DEFAULT NULL, dry_run boolean DEFAULT false,
+                                    OUT job bigint, OUT rows bigint, OUT entries bigint) RETURNS record
+    LANGUAGE C AS 'MODULE_PATHNAME', 'wf_backfill';
+COMMENT ON FUNCTION automation.backfill(text, text, int, boolean) IS
+    'Lets rows of the subject''s table that are there enter a workflow, by its own policy and in the order of their primary key; '
+    'where: an SQL condition over its arguments, evaluated as its owner; rate: rows per second that are to enter. '
+    'Returns the job, which automation.progress shows, and about how many rows there are; dry_run: nobody enters, '
+    'rows is how many would be looked at, entries how many would enter. '
+    'Errors: 42883, 42725 and 42501 as for pause, 42809 the workflow takes more than its subject, 22023 rate';

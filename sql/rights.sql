@@ -32,6 +32,7 @@ GRANT EXECUTE ON FUNCTION automation.finished(bigint) TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE automation.tick(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.cancel_job(bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.backfill(text, text, int, boolean) TO PUBLIC;
 
 -- show and reset what is the caller's
 GRANT EXECUTE ON FUNCTION automation.stat_counters() TO PUBLIC;

@@ -40,18 +40,8 @@
 
 #define CLEAN_ROWS 1000
 
-/* A subject whose moments are looked at. */
-typedef struct Look
-{
-	Program    *program;
-	char	  **args;
-	Run		   *run;
-	int			level;					/* GUC nest level: its time zone */
-	TimestampTz now;
-} Look;
-
-static void
-look_begin(Look *look, Program *program, const char *subject, TimestampTz now)
+void
+wf_look_begin(Look *look, Program *program, const char *subject, TimestampTz now)
 {
 	Enrollment *e = palloc0(sizeof(Enrollment));
 
@@ -68,8 +58,8 @@ look_begin(Look *look, Program *program, const char *subject, TimestampTz now)
 	look->run = wf_run_create(program, e, now);
 }
 
-static void
-look_end(Look *look)
+void
+wf_look_end(Look *look)
 {
 	AtEOXact_GUC(true, look->level);
 }
@@ -144,7 +134,7 @@ compute(Program *program, int owner, int source, const char *subject, TimestampT
 {
 	Look		look;
 
-	look_begin(&look, program, subject, now);
+	wf_look_begin(&look, program, subject, now);
 	if (!wf_frame_row_exists(look.run->frame, 0))
 	{
 		ListCell   *lc;
@@ -158,7 +148,7 @@ compute(Program *program, int owner, int source, const char *subject, TimestampT
 		for (int i = 0; i < program->nmoments; i++)
 			arm(wf_due_find(owner, program->workflow, i + 1, source, subject), &look, &program->moments[i], since);
 	}
-	look_end(&look);
+	wf_look_end(&look);
 }
 
 /* --- changes --- */
@@ -316,7 +306,7 @@ fire(Due *due, Program *program, const WorkflowRow *row, const ItemOptions *opti
 		return;
 	}
 	moment = &program->moments[due->clause - 1];
-	look_begin(&look, program, due->subject, options->now);
+	wf_look_begin(&look, program, due->subject, options->now);
 	if (!wf_frame_row_exists(look.run->frame, 0))
 	{
 		if (look.run->frame->not_visible && due->at != 0)
@@ -335,7 +325,7 @@ fire(Due *due, Program *program, const WorkflowRow *row, const ItemOptions *opti
 		arm(due, &look, moment, Max(at, options->now));
 		enter(due, at, &look, row, options);
 	}
-	look_end(&look);
+	wf_look_end(&look);
 }
 
 /* The rule of AT that events of a workflow name; 0 = none. */

@@ -26,6 +26,20 @@ typedef struct Due
 	int			epoch;					/* of its timer */
 } Due;
 
+/* A subject that is looked at: arguments, frame, and its time zone, which is in
+ * force from begin to end.  Also for backfill.c. */
+typedef struct Look
+{
+	Program    *program;
+	char	  **args;
+	Run		   *run;
+	int			level;					/* GUC nest level */
+	TimestampTz now;
+} Look;
+
+extern void wf_look_begin(Look *look, Program *program, const char *subject, TimestampTz now);
+extern void wf_look_end(Look *look);
+
 /* --- due.c: rows --- */
 
 extern Due *wf_due_load(int64 id);

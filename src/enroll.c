@@ -385,6 +385,29 @@ note_zone(const Run *run)
 		wf_history_write(run->e, run->now, "warning", "unknown_time_zone", NULL);
 }
 
+const char *
+wf_enroll_refusal(const Entry *entry, TimestampTz now, char **key)
+{
+	Enrollment *e = new_enrollment(entry, now);
+	Enrollment *replaced;
+	Run		   *run;
+	const char *reason;
+
+	(void) wf_chain_begin(0, 0, NULL, entry->program->workflow);
+	run = wf_run_create(entry->program, e, now);
+	reason = subject_refuses(entry, run, false);
+	*key = entry_key(entry, run);
+	if (reason == NULL && *key == NULL)
+		reason = "key_null";
+	if (reason == NULL)
+	{
+		*key = e->entry_key = wf_key_lookup(*key);
+		reason = policy_refuses(entry, run, wf_ledger_load(entry->program->workflow, e->entry_key), &replaced);
+	}
+	wf_chain_end();
+	return reason;
+}
+
 /* Enters, or says why not; see enroll.h. */
 void
 wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)

@@ -42,6 +42,10 @@ typedef struct Entry
 /* Enters and runs to the first wait, or writes down why not. */
 extern void wf_enroll(const Entry *entry, bool paused, const ItemOptions *options);
 
+/* Why it could not enter now, for a dry run: nothing is written.  NULL: it could,
+ * under *key.  Pauses and loops are not looked at. */
+extern const char *wf_enroll_refusal(const Entry *entry, TimestampTz now, char **key);
+
 /* Persists what a run came to. */
 extern void wf_persist(Run *run, Outcome outcome);
 

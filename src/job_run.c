@@ -12,6 +12,7 @@
 
 #include "utils/timestamp.h"
 
+#include "backfill.h"
 #include "clock.h"
 #include "commands.h"
 #include "compat.h"
@@ -40,6 +41,7 @@ typedef struct JobKind
 
 static const JobKind kinds[] = {
 	{JOB_AT, wf_due_piece, true, false, true, false},
+	{JOB_BACKFILL, wf_backfill_piece, true, true, true, false},
 	{JOB_EVERY, wf_every_piece, true, true, true, false},
 	{JOB_MIGRATE, wf_migrate_piece, false, false, false, true},
 	{JOB_RESUME, wf_pause_piece, false, false, false, true}

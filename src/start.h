@@ -45,6 +45,8 @@ extern bool wf_start_set_row(Frame *frame, int paramid, Jsonb *image, Oid rowtyp
 extern bool wf_start_literals_hold(Frame *frame, const Start *start, const Rule *rule);
 extern bool wf_start_row_now(const Event *event, const Start *start, Datum *value);
 extern bool wf_start_is_hidden(const Event *event, const Start *start);
+/* Arguments as an event keeps them. */
+extern Jsonb *wf_start_args_to_jsonb(char **args, int n);
 /* Arguments when the row is all that is given: the others have their defaults. */
 extern char **wf_start_row_arguments(const Program *program, const char *key);
 
