@@ -34,10 +34,13 @@ BEGIN
   WAIT FOR '3 days';
 END $$;
 INSERT INTO person (id) VALUES (1);
+CALL automation.run();
 CALL automation.advance('3 days');
 INSERT INTO person (id) VALUES (2);
+CALL automation.run();
 CALL automation.advance('3 days');
 INSERT INTO person (id) VALUES (3);
+CALL automation.run();
 CALL automation.advance('1 day');
 SELECT * FROM standing;
 SELECT logged();
@@ -120,6 +123,7 @@ END $$;
 TRUNCATE person;
 INSERT INTO person (id) SELECT generate_series(1, 6);
 UPDATE person SET score = 1 WHERE id IN (4, 5, 6);
+CALL automation.run();
 CALL automation.advance('1 day');
 UPDATE person SET flag = true WHERE id IN (5, 6);
 CALL automation.run();
@@ -127,7 +131,8 @@ UPDATE person SET due = '2100-01-01' WHERE id = 6;
 CALL automation.advance('1 week');
 UPDATE person SET flag = true WHERE id = 5;
 UPDATE person SET score = id WHERE id <= 3;
-CALL automation.advance('6 hours');
+CALL automation.run();
+CALL automation.advance('5 hours');
 DELETE FROM log;
 SELECT * FROM standing;
 CREATE OR REPLACE FUNCTION live_branches(p person) RETURNS bigint LANGUAGE workflow AS $$
@@ -194,6 +199,7 @@ BEGIN
   INSERT INTO log VALUES (p.id || ' last ' || n);
 END $$;
 UPDATE person SET score = 10 + (id / 3) WHERE id <= 4;
+CALL automation.run();
 CALL automation.advance('1 day');
 DELETE FROM log;
 SELECT * FROM standing;
@@ -247,7 +253,8 @@ BEGIN
   INSERT INTO log VALUES (p.id || ' out');
 END $$;
 UPDATE person SET name = 'x' WHERE id = 1;
-CALL automation.advance('2 days');
+CALL automation.run();
+CALL automation.advance('2 days 1 hour');
 SELECT logged();
 CREATE OR REPLACE FUNCTION live_turns(p person) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF name;
@@ -282,7 +289,7 @@ BEGIN
   WAIT UNTIL p.flag IS NULL;
 END $$;
 UPDATE person SET name = 'z' WHERE id = 5;
-CALL automation.advance('3 days');
+CALL automation.advance('4 days');
 UPDATE person SET name = 'z' WHERE id = 6;
 CALL automation.run();
 CREATE OR REPLACE FUNCTION live_ends(p person) RETURNS bigint LANGUAGE workflow AS $$

@@ -92,6 +92,7 @@ SELECT * FROM standing;
 
 -- skip: who is later than that ends, but not who had what he waited for in time.
 INSERT INTO item SELECT g FROM generate_series(11, 13) g;
+CALL automation.run();
 CALL automation.advance('5 hours');
 INSERT INTO item SELECT g FROM generate_series(21, 23) g;
 CALL automation.advance('5 hours');
