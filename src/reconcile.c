@@ -24,6 +24,8 @@
 #include "board.h"
 #include "compat.h"
 #include "enginesql.h"
+#include "enrollment.h"
+#include "event.h"
 #include "owner.h"
 #include "register.h"
 #include "schedule.h"
@@ -364,11 +366,38 @@ wf_engine_disarm(void)
 	return true;
 }
 
+/*
+ * Who waits after a restore: the ties may be hashes of another machine or version,
+ * and transactions are counted anew.  Everybody who is tied is looked at, after
+ * the events that were restored, and every change that comes is one he waits for.
+ */
+static void
+renew_waits(void)
+{
+	List	   *ids;
+	ListCell   *cell;
+
+	wf_engine_sql("UPDATE automation.enrollment SET waiting = waiting - 'snapshot' WHERE waiting ->> 'kind' = 'change'", "");
+	ids = wf_engine_ids("SELECT id FROM automation.enrollment WHERE waiting ? 'ties' ORDER BY id", "");
+	foreach(cell, ids)
+	{
+		Enrollment *e = wf_enrollment_load(*(int64 *) lfirst(cell));
+		Event		event = {.kind = EVENT_WAKE,.owner = e->owner,.target = e->id};
+
+		wf_event_append(&event);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 Datum
 wf_arm_sql(PG_FUNCTION_ARGS)
 {
+	bool		restored = !wf_engine_armed();
+
 	require_superuser("arm the engine");
 	wf_reconcile(true);
+	if (restored)
+		renew_waits();
 	wf_engine_sql("UPDATE automation.engine SET armed = true WHERE NOT armed", "");
 	wf_engine_wake();
 	announce_at_commit = true;
