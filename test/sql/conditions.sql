@@ -181,7 +181,6 @@ SELECT logged();
 -- Nothing is left behind.
 \c - postgres
 SELECT count(*) FROM automation.wait w WHERE NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.id = w.enrollment);
-SELECT count(*) FROM automation.timer t WHERE t.enrollment > 0 AND NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.id = t.enrollment);
 SET client_min_messages = warning;
 DROP SCHEMA conditions CASCADE;
 SELECT count(*) FROM automation.wait;
