@@ -127,6 +127,34 @@ is(number('SELECT (SELECT count(*) FROM automation.wait) + (SELECT count(*) FROM
 	0, 'nothing is left');
 is(number("SELECT count(*) FROM automation.journal WHERE event IN ('retrying', 'failed', 'held')"), 0, 'nobody met an error');
 
+# A writer whose transaction is open while the wait begins: when it commits, it counts
+# for both; when it had committed before, for the condition alone.
+my $writer = AutomationTest::Session->new($node, 'work', 'app');
+$writer->query('SET search_path = app');
+foreach my $case ([ 'open across', 900002, 900003, 't' ], [ 'rolled back', 900007, 900008, 'f' ])
+{
+	my ($what, $change, $condition, $counts) = @$case;
+
+	$writer->query('BEGIN');
+	$writer->query("INSERT INTO visit (person) VALUES ($change), ($condition)");
+	number("INSERT INTO person VALUES ($change), ($condition)");
+	ok(wait_until($session, "SELECT count(*) = 2 FROM automation.enrollments WHERE state = 'waiting' AND subject_key IN ('$change', '$condition')"),
+		"$what: both wait");
+	$writer->query($counts eq 't' ? 'COMMIT' : 'ROLLBACK');
+	if ($counts eq 't')
+	{
+		ok(wait_until($session, "SELECT count(*) = 2 FROM app.answer WHERE person IN ($change, $condition)"), "$what: both are answered");
+	}
+	else
+	{
+		# whoever is entered afterwards has passed the log behind it
+		number("INSERT INTO visit (person) VALUES ($condition)");
+		ok(wait_until($session, "SELECT count(*) = 1 FROM app.answer WHERE person = $condition"), "$what: the next visit counts");
+		is(number("SELECT count(*) FROM answer WHERE person = $change"), 0, "$what: and nothing else");
+	}
+}
+$writer->close;
+
 $session->close;
 $node->stop;
 done_testing();
