@@ -293,8 +293,8 @@ SELECT * FROM moments();
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA at CASCADE;
-SELECT count(*) AS due FROM automation.due;
-SELECT count(*) AS timers FROM automation.timer WHERE enrollment < 0;
+SELECT count(*) AS due FROM automation.due d WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = d.workflow);
+SELECT count(*) AS timers FROM automation.timer t WHERE enrollment < 0 AND NOT EXISTS (SELECT FROM automation.due d WHERE d.id = -t.enrollment);
 SELECT count(*) AS jobs FROM automation.job j WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = j.workflow);
 DROP OWNED BY at_other;
 DROP ROLE at_other;
