@@ -563,6 +563,7 @@ fire_deferred(Engine *engine)
 	ItemOptions options = item_options(engine);
 	int			level;
 
+	wf_store_show(InvalidOid);
 	stmt->constraints = NIL;
 	stmt->deferred = false;
 	level = NewGUCNestLevel();		/* what the triggers SET ends here */

@@ -459,6 +459,7 @@ wf_enroll(const Entry *entry, bool paused, const ItemOptions *options)
 		wf_end(replaced, options->now, "replaced");
 	e->uncalled = (entry->id == 0);
 	e->id = e->uncalled ? wf_enrollment_new_id() : entry->id;
+	e->put_off = ledger->put_off = entry->run != ENTRY_ALONE;
 	note_entry(ledger, e->id, entry->at);
 	extend_chain(entry, e);
 	wf_stat_count(STAT_ENTERED);

@@ -499,6 +499,12 @@ write_row(Enrollment *e)
 
 	memset(nulls + ENROLLMENT_COLUMNS, true, (natts - ENROLLMENT_COLUMNS) * sizeof(bool));
 	to_row(e, values, nulls);
+	if (e->put_off && !e->stored)
+	{
+		wf_store_insert_unseen(rel, values, nulls);
+		table_close(rel, NoLock);
+		return;
+	}
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(e));
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	MemoryContextSwitchTo(old);

@@ -74,6 +74,7 @@ typedef struct Enrollment
 	int64	   *cause;
 	int			attempt;
 	Jsonb	   *error;
+	bool		put_off;				/* its row may be inserted with others: it is saved once in this batch */
 	bool		stored;					/* a row exists */
 	HeapTuple	tuple;					/* as loaded */
 	List	   *row_args;				/* of RowArgument *: for automation.argument */

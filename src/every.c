@@ -214,9 +214,12 @@ wf_every_rolled_back(void)
 static char **
 next_row(Rows *rows, int nargs)
 {
+	MemoryContext old = MemoryContextSwitchTo(rows->context);	/* of a row read from the file */
+	bool		found = tuplestore_gettupleslot(rows->store, true, false, rows->slot);
 	char	  **args;
 
-	if (!tuplestore_gettupleslot(rows->store, true, false, rows->slot))
+	MemoryContextSwitchTo(old);
+	if (!found)
 		return NULL;
 	rows->read++;
 	slot_getallattrs(rows->slot);

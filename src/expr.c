@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "expr.h"
+#include "store.h"
 #include "subject.h"
 
 /* A cast that this batch has used already. */
@@ -469,6 +470,7 @@ eval_simple(Expression *expr, Frame *frame, bool *isnull)
 	}
 	if (expr->needs_snapshot)
 	{
+		wf_store_show(InvalidOid);
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		pushed = true;
@@ -505,6 +507,7 @@ eval_query(Expression *expr, Frame *frame, bool *isnull)
 	int32		raw_typmod;
 	int			rc;
 
+	wf_store_show(InvalidOid);
 	SPI_connect();
 	if (expr->plan == NULL)
 		expr->plan = prepare_plan(expr->scope, expr->fragment, none, RAW_PARSE_PLPGSQL_EXPR);
@@ -574,6 +577,7 @@ plan_selects(SPIPlanPtr plan)
 static void
 prepare_sql(SqlPlan *sql)
 {
+	wf_store_show(InvalidOid);
 	if (sql->plan == NULL)
 		sql->plan = prepare_plan(sql->scope, sql->fragment, sql->blank_out,
 								 sql->kind == FRAGMENT_SELECT_LIST || sql->kind == FRAGMENT_EXPRESSION ?

@@ -96,6 +96,28 @@ remember_place(const LedgerEntry *entry, const ItemPointerData *tid)
 	}
 }
 
+/* Keys whose rows were put off last: only these may be in none of the pages. */
+static uint64 put_off[STORE_PENDING];
+static int	next_put_off = 0;
+
+static void
+note_put_off(const LedgerEntry *entry)
+{
+	put_off[next_put_off] = hash_of(entry);
+	next_put_off = (next_put_off + 1) % STORE_PENDING;
+}
+
+static bool
+was_put_off(const LedgerEntry *entry)
+{
+	uint64		hash = hash_of(entry);
+
+	for (int i = 0; i < STORE_PENDING; i++)
+		if (put_off[i] == hash)
+			return true;
+	return false;
+}
+
 static TimestampTz
 time_column(HeapTuple tuple, TupleDesc desc, int column)
 {
@@ -188,6 +210,8 @@ wf_ledger_load(int workflow, const char *entry_key)
 
 	entry->workflow = workflow;
 	entry->entry_key = wf_key_lookup(entry_key);
+	if (was_put_off(entry))
+		wf_store_show(RelationGetRelid(rel));
 	if (!load_from_place(entry, rel))
 		load_by_index(entry, rel);
 	table_close(rel, NoLock);
@@ -249,6 +273,13 @@ wf_ledger_save(LedgerEntry *entry)
 	values[COL_ENROLLMENT - 1] = Int64GetDatum(entry->enrollment);
 	values[COL_ALLOWED - 1] = BoolGetDatum(entry->allowed);
 
+	if (entry->put_off && !entry->stored)
+	{
+		note_put_off(entry);
+		wf_store_insert_unseen(rel, values, nulls);
+		table_close(rel, NoLock);
+		return;
+	}
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(entry));
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	MemoryContextSwitchTo(old);

@@ -21,6 +21,7 @@ typedef struct LedgerEntry
 	TimestampTz caused_since;
 	int64		enrollment;				/* the last one that entered; 0 = none */
 	bool		allowed;				/* the policy does not look at the entries before */
+	bool		put_off;				/* a new row may be inserted with others: it is saved once in this batch */
 	bool		stored;
 	HeapTuple	tuple;
 } LedgerEntry;

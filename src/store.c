@@ -44,7 +44,7 @@
 #include "store.h"
 
 #define ENGINE_SCHEMA "automation"
-#define PENDING_MAX 64					/* about a page of history */
+#define PENDING_MAX STORE_PENDING
 
 /* What a name meant when it was looked up. */
 typedef struct KnownName
@@ -62,6 +62,7 @@ typedef struct OpenTable
 	int			npending;				/* rows that are to be inserted together */
 	TupleTableSlot **pending;
 	int			nslots;					/* made so far, of PENDING_MAX */
+	bool		looked_for;				/* by scans: rows put off are inserted before */
 } OpenTable;
 
 static HTAB *known_names = NULL;
@@ -209,6 +210,43 @@ is_stored_as_it_is(TupleTableSlot *slot)
 	return tuple->t_len <= TOAST_TUPLE_THRESHOLD && !HeapTupleHasExternal(tuple);
 }
 
+/* Are all indexes over plain columns of all rows? */
+static bool
+has_plain_indexes(CatalogIndexState indexes)
+{
+	for (int i = 0; i < indexes->ri_NumIndices; i++)
+	{
+		IndexInfo  *info = indexes->ri_IndexRelationInfo[i];
+
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_ExclusionOps != NULL)
+			return false;
+	}
+	return true;
+}
+
+/* The rows first, then one index after the other: its pages stay at hand. */
+static void
+insert_together(OpenTable *table)
+{
+	CatalogIndexState indexes = table->indexes;
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	heap_multi_insert(table->rel, table->pending, table->npending, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < indexes->ri_NumIndices; i++)
+	{
+		IndexInfo  *info = indexes->ri_IndexRelationInfo[i];
+		Relation	index = indexes->ri_IndexRelationDescs[i];
+
+		for (int n = 0; n < table->npending; n++)
+		{
+			FormIndexDatum(info, table->pending[n], NULL, values, nulls);
+			index_insert(index, values, nulls, &table->pending[n]->tts_tid, table->rel,
+						 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+		}
+	}
+}
+
 /*
  * Inserts the rows that were put off: one WAL record a page, not one a row.  The
  * core's function has the index entries of long rows point to nowhere, so where
@@ -221,8 +259,9 @@ insert_pending(OpenTable *table)
 
 	for (int i = 0; i < table->npending; i++)
 		together &= is_stored_as_it_is(table->pending[i]);
+	together &= has_plain_indexes(table->indexes);
 	if (together && table->npending > 0)
-		CatalogTuplesMultiInsertWithInfo(table->rel, table->pending, table->npending, table->indexes);
+		insert_together(table);
 	for (int i = 0; i < table->npending; i++)
 	{
 		if (!together)
@@ -358,9 +397,23 @@ wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointer tid)
 	heap_freetuple(tuple);
 }
 
-/* Inserts a row before the batch commits; nobody sees it earlier. */
-void
-wf_store_insert_later(Relation rel, Datum *values, bool *nulls)
+/* What was put off so far is inserted, for a command that comes now to see. */
+static void
+insert_pending_now(OpenTable *table)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context = MemoryContextSwitchTo(batch_context);
+
+	CurrentResourceOwner = batch_owner;
+	insert_pending(table);
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(context);
+	CommandCounterIncrement();
+}
+
+/* Puts a row off; NULL if no batch is running. */
+static OpenTable *
+put_off(Relation rel, Datum *values, bool *nulls)
 {
 	OpenTable  *table = open_table(rel);
 	ResourceOwner owner = CurrentResourceOwner;
@@ -369,7 +422,7 @@ wf_store_insert_later(Relation rel, Datum *values, bool *nulls)
 	if (table == NULL)
 	{
 		wf_store_insert(rel, values, nulls, NULL);
-		return;
+		return NULL;
 	}
 	context = MemoryContextSwitchTo(batch_context);
 	CurrentResourceOwner = batch_owner;
@@ -378,6 +431,40 @@ wf_store_insert_later(Relation rel, Datum *values, bool *nulls)
 		insert_pending(table);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(context);
+	return table;
+}
+
+/* Inserts a row before the batch commits; nobody sees it earlier. */
+void
+wf_store_insert_later(Relation rel, Datum *values, bool *nulls)
+{
+	(void) put_off(rel, values, nulls);
+}
+
+/* The same for a table that is looked into. */
+void
+wf_store_insert_unseen(Relation rel, Datum *values, bool *nulls)
+{
+	OpenTable  *table = put_off(rel, values, nulls);
+
+	if (table)
+		table->looked_for = true;
+}
+
+/* Rows of a table (InvalidOid: of all) that others may look for are inserted. */
+void
+wf_store_show(Oid relation)
+{
+	ListCell   *lc;
+
+	foreach(lc, open_tables)
+	{
+		OpenTable  *table = lfirst(lc);
+
+		if (table->looked_for && table->npending > 0 &&
+			(!OidIsValid(relation) || RelationGetRelid(table->rel) == relation))
+			insert_pending_now(table);
+	}
 }
 
 bool
@@ -444,6 +531,7 @@ wf_store_scan(Relation rel, const char *index, Snapshot snapshot, int nkeys, Sca
 {
 	Oid			indexid = index ? wf_store_index(index) : InvalidOid;
 
+	wf_store_show(RelationGetRelid(rel));
 	return systable_beginscan(rel, indexid, index != NULL, snapshot, nkeys, keys);
 }
 

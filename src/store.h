@@ -45,6 +45,13 @@ extern Relation wf_store_try_open(const char *name, LOCKMODE mode);
 extern void wf_store_insert(Relation rel, Datum *values, bool *nulls, ItemPointer tid);
 /* The same at the end of the batch at the latest; nobody may look for it before. */
 extern void wf_store_insert_later(Relation rel, Datum *values, bool *nulls);
+/* The same for tables whose rows are looked for: wf_store_scan() inserts first what
+ * was put off of its table; other ways of looking call wf_store_show(), with
+ * InvalidOid for all tables.  No more than STORE_PENDING rows of a table are put
+ * off at a time. */
+#define STORE_PENDING 256
+extern void wf_store_insert_unseen(Relation rel, Datum *values, bool *nulls);
+extern void wf_store_show(Oid relation);
 /* Puts another row in the place of the last one put off; false if that one is
  * inserted already. */
 extern bool wf_store_replace_last(Relation rel, Datum *values, bool *nulls);

@@ -312,6 +312,19 @@ wf_timer_heap_rolled_back(TimerHeap *heap)
 	}
 }
 
+/* Is it behind the horizon, where the next fill will read it? */
+static bool
+is_far(int owner, const DueTimer *timer)
+{
+	DueTimer	bound;
+
+	if (fed == NULL || fed->owner != owner)
+		return false;
+	bound.at = fed->horizon;
+	bound.enrollment = fed->horizon_enrollment;
+	return !earlier(timer, &bound);
+}
+
 /* Inserts a timer. */
 void
 wf_timer_insert(int owner, TimestampTz at, int64 enrollment, int epoch)
@@ -325,11 +338,16 @@ wf_timer_insert(int owner, TimestampTz at, int64 enrollment, int epoch)
 	values[TIMER_AT - 1] = TimestampTzGetDatum(at);
 	values[TIMER_ENROLLMENT - 1] = Int64GetDatum(enrollment);
 	values[TIMER_EPOCH - 1] = Int32GetDatum(epoch);
-	wf_store_insert(rel, values, nulls, &timer.tid);
+	if (is_far(owner, &timer))
+		wf_store_insert_unseen(rel, values, nulls);
+	else
+	{
+		wf_store_insert(rel, values, nulls, &timer.tid);
+		CommandCounterIncrement();
+		if (fed && fed->owner == owner)
+			append(&fed->inserted, fed->context, &timer);
+	}
 	table_close(rel, NoLock);
-	CommandCounterIncrement();
-	if (fed && fed->owner == owner)
-		append(&fed->inserted, fed->context, &timer);
 }
 
 /* Fills keys for the rows of an enrollment at a moment. */
