@@ -39,8 +39,13 @@ my $page = slurp_file("$FindBin::Bin/../../doc/language.md");
 my @examples = examples($page);
 ok(@examples > 8, 'the page has examples');
 
-my $node = new_server('language', 'automation.executor_idle = 1h');
+my $node = new_server('language', q{
+automation.executor_idle = 1h
+shared_preload_libraries = 'automation, pg_cron'
+cron.database_name = 'shop'
+});
 owner_database($node, 'shop', 'app');
+$node->safe_psql('shop', 'CREATE EXTENSION pg_cron');
 foreach my $example (@examples)
 {
 	my ($output, $errors);
