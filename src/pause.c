@@ -341,11 +341,12 @@ wf_resume(PG_FUNCTION_ARGS)
 	{
 		start_job(row, &r);
 		set_entry(row, "open");
-		wf_schedules_restart(row->id);
+		if (strcmp(row->entry, PAUSED) == 0)
+			wf_schedules_restart(row->id);
 		PG_RETURN_VOID();
 	}
 	set_entry(row, "open");
-	if (strcmp(row->entry, "open") != 0)
+	if (strcmp(row->entry, PAUSED) == 0)
 		wf_schedules_restart(row->id);
 	if (paused)
 	{
