@@ -226,7 +226,8 @@ SELECT false, o.role, 'warning', 'set_aside', pg_catalog.format('owner %s', o.na
                      ELSE 'mend what the error says, before the last attempt; they are tried again by themselves' END
 FROM (SELECT owner, CASE reason WHEN 'locked' THEN 'locked' ELSE 'error' END AS reason, pg_catalog.count(*) AS n,
              pg_catalog.min(at) AS oldest, pg_catalog.max(error ->> 'message') AS message
-      FROM automation.parked WHERE workflow IS NULL GROUP BY 1, 2) p
+      -- what is kept for an enrollment goes on with it
+      FROM automation.parked WHERE workflow IS NULL AND reason <> 'kept' GROUP BY 1, 2) p
      JOIN owner o ON o.id = p.owner, fact f
 WHERE p.reason = 'error' OR p.oldest < f.now - '1 minute'::pg_catalog.interval
 UNION ALL
