@@ -54,7 +54,7 @@ schedule_run()
 
 schedule_floor()
 {
-	super -c 'DROP TABLE IF EXISTS bench.plain' -c 'CREATE TABLE bench.plain (LIKE automation.enrollment INCLUDING ALL) WITH (fillfactor = 90)' -c CHECKPOINT
+	super -c 'CREATE TABLE bench.plain (LIKE automation.enrollment INCLUDING ALL) WITH (fillfactor = 90)' -c CHECKPOINT
 	{
 		echo 'SET search_path = bench;'
 		timed schedule floor $1 'INSERT INTO plain SELECT * FROM automation.enrollment'
