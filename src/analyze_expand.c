@@ -77,7 +77,7 @@ give_up(Expand *x, UntiedKind kind, int location, const char *reason)
 static void
 mark(Query *query, const Expand *x)
 {
-	query->stmt_len = x->flags;
+	query->stmt_len = x->flags | (query->stmt_len & LEVEL_NO_COLUMNS);
 	query->stmt_location = x->location;
 }
 
@@ -540,6 +540,8 @@ expand_cte(Expand *x, RangeTblEntry *rte)
 		query = copyObject(castNode(Query, cte->ctequery));
 		if (rte->ctelevelsup > 0)
 			IncrementVarSublevelsUp((Node *) query, rte->ctelevelsup, 1);
+		if (cte->cterecursive)
+			query->stmt_len |= LEVEL_NO_COLUMNS;	/* its rows lead to others of its rows */
 		make_subquery(rte, query);		/* written out with the others */
 	}
 }

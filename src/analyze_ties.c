@@ -34,6 +34,7 @@
 #include "parser/parsetree.h"
 #include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/pg_locale.h"
@@ -124,11 +125,20 @@ can_push_into(const Query *query, int attno)
 	return false;
 }
 
+/* Does the function only give an integer more room?  The hash stays the same. */
+static bool
+is_widening(const Node *node)
+{
+	Oid			function = IsA(node, FuncExpr) ? ((const FuncExpr *) node)->funcid : InvalidOid;
+
+	return function == F_INT8_INT4 || function == F_INT8_INT2 || function == F_INT4_INT2;
+}
+
 static Node *
 bare(Node *node)
 {
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	while (node && (IsA(node, RelabelType) || is_widening(node)))
+		node = IsA(node, FuncExpr) ? linitial(((FuncExpr *) node)->args) : (Node *) ((RelabelType *) node)->arg;
 	return node;
 }
 

@@ -95,7 +95,7 @@ extern bool wf_ties_hash_alike(Oid operator, Oid collation, Oid left, Oid left_c
 #define LEVEL_OTHER_TEXT	2			/* positions are not the fragment's */
 #define LEVEL_OTHER_RIGHTS	4			/* tables are read with other rights */
 #define LEVEL_OTHER_SETTINGS 8			/* a function with SET clauses */
-#define LEVEL_NO_COLUMNS	16			/* its columns are not those of the entry in FROM */
+#define LEVEL_NO_COLUMNS	16			/* nothing follows inside from what is asked of its columns */
 
 extern Query *wf_expand(Query *query, List **untied, List **views);
 

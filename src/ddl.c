@@ -59,7 +59,8 @@ typedef struct Command
 	EventTriggerData *trigger;
 	List	   *touched;			/* of Touched * */
 	List	   *relations;			/* OIDs of tables that changed or went */
-	List	   *names;				/* names it used before */
+	List	   *functions;			/* OIDs of functions that changed, in other languages than ours */
+	List	   *names;				/* names it used before, and of what looks through it */
 } Command;
 
 /* Our own DDL (triggers, REVOKE) fires these triggers again. */
@@ -146,6 +147,8 @@ old_names(Node *parsetree)
 			names = lappend(names, stmt->subname);
 		if (stmt->newname)
 			names = lappend(names, stmt->newname);
+		if (stmt->renameType == OBJECT_FUNCTION && stmt->object && IsA(stmt->object, ObjectWithArgs))
+			names = lappend(names, strVal(llast(((ObjectWithArgs *) stmt->object)->objname)));
 	}
 	else if (IsA(parsetree, AlterTableStmt) && ((AlterTableStmt *) parsetree)->relation)
 		names = list_make1(((AlterTableStmt *) parsetree)->relation->relname);
@@ -325,13 +328,54 @@ look_at_replaced_rows(void *arg)
 		wf_capture_rows_replaced(lfirst_oid(cell));
 }
 
-/* A type, schema or table changed: names first, then the definitions. */
+/*
+ * Names of functions and views through which a condition may look at one of these
+ * objects: a body that is a text has names only, in any case of letters; a false
+ * alarm costs one check.
+ */
+#define LOOKED_THROUGH \
+	"WITH RECURSIVE o(class, id, name) AS (SELECT $1, $2, $3::text COLLATE pg_catalog.\"C\" UNION SELECT x.* FROM o, LATERAL (" \
+	"SELECT 'pg_catalog.pg_class'::regclass::oid, c.oid, c.relname::text FROM pg_catalog.pg_depend d" \
+	" JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid" \
+	" JOIN pg_catalog.pg_class c ON c.oid = r.ev_class" \
+	" WHERE d.refclassid = o.class AND d.refobjid = o.id AND c.relkind = 'v'" \
+	" UNION ALL SELECT 'pg_catalog.pg_proc'::regclass::oid, p.oid, p.proname::text FROM pg_catalog.pg_depend d" \
+	" JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = d.objid" \
+	" WHERE d.refclassid = o.class AND d.refobjid = o.id AND p.prosqlbody IS NOT NULL" \
+	" UNION ALL SELECT 'pg_catalog.pg_proc'::regclass::oid, p.oid, p.proname::text FROM pg_catalog.pg_proc p" \
+	" JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname = 'sql'" \
+	" WHERE p.oid >= 16384 AND p.prosqlbody IS NULL" \
+	" AND pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(o.name)) > 0) x)" \
+	" SELECT DISTINCT name FROM o"
+
+static void
+add_users_of(Command *command, Oid class, Oid object, const char *name)
+{
+	if (name != NULL)
+		command->names = list_concat(command->names, wf_engine_texts(LOOKED_THROUGH, "oot", class, object, name));
+}
+
+static void
+list_looked_through(void *arg)
+{
+	Command    *command = arg;
+	ListCell   *cell;
+
+	foreach(cell, command->relations)
+		add_users_of(command, RelationRelationId, lfirst_oid(cell), get_rel_name(lfirst_oid(cell)));
+	foreach(cell, command->functions)
+		add_users_of(command, ProcedureRelationId, lfirst_oid(cell), get_func_name(lfirst_oid(cell)));
+}
+
+/* A type, schema, table, view or function changed: names first, then the definitions. */
 static void
 used_objects_touched(Command *command, bool everything)
 {
 	(void) wf_guarded("follow a rename", follow_renames, NULL);
-	if (restore_mode())
+	if (restore_mode() || wf_workflow_all() == NIL)
 		return;
+	if (!everything)
+		(void) wf_guarded("find what looks through an object", list_looked_through, command);
 	if (everything)
 		wf_revalidate_users(NIL, NIL);
 	else
@@ -356,7 +400,11 @@ ddl_end(Command *command)
 		Touched    *touched = lfirst(cell);
 
 		if (touched->classid == ProcedureRelationId)
+		{
 			function_touched(touched);
+			if (!OidIsValid(wf_routine_owner(touched->objid)))
+				command->functions = lappend_oid(command->functions, touched->objid);
+		}
 		else if (touched->classid == TriggerRelationId)
 			trigger_touched(touched);
 		else if (touched->classid == ExtensionRelationId)
@@ -372,7 +420,7 @@ ddl_end(Command *command)
 			touched->classid == NamespaceRelationId)
 			renames = true;
 	}
-	if (renames)
+	if (renames || command->functions != NIL)
 		used_objects_touched(command, everything);
 }
 

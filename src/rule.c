@@ -454,17 +454,22 @@ touch_rules(int workflow, Touch how)
 }
 
 void
-wf_rules_store(int workflow, int version, int owner, List *checked)
+wf_rules_add(int workflow, int version, int owner, List *checked)
 {
-	Relation	rel;
+	Relation	rel = wf_store_open("rule", RowExclusiveLock);
 	ListCell   *lc;
 
-	touch_rules(workflow, TOUCH_OLD);
-	rel = wf_store_open("rule", RowExclusiveLock);
 	foreach(lc, checked)
 		insert_rule(rel, workflow, version, owner, (CheckedRule *) lfirst(lc));
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
+}
+
+void
+wf_rules_store(int workflow, int version, int owner, List *checked)
+{
+	touch_rules(workflow, TOUCH_OLD);
+	wf_rules_add(workflow, version, owner, checked);
 }
 
 void

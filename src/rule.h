@@ -69,9 +69,15 @@ typedef struct Rule
 
 /* Is it about enrollments that exist, not about new ones? */
 static inline bool
+wf_rule_kind_wakes(char kind)
+{
+	return kind == RULE_WAKE || kind == RULE_TABLE || kind == RULE_CHANGE;
+}
+
+static inline bool
 wf_rule_wakes(const Rule *rule)
 {
-	return rule->kind == RULE_WAKE || rule->kind == RULE_TABLE || rule->kind == RULE_CHANGE;
+	return wf_rule_kind_wakes(rule->kind);
 }
 
 /* Rules of a source, armed ones only; in the current context. */
@@ -88,6 +94,8 @@ struct CheckedRule;
 /* Writes rules of a version (armed) and disarms those of the other versions'
  * AFTER clauses; wake rules of versions that have enrollments stay armed. */
 extern void wf_rules_store(int workflow, int version, int owner, List *checked);
+/* Writes rules of a version (armed), and nothing else. */
+extern void wf_rules_add(int workflow, int version, int owner, List *checked);
 extern void wf_rules_disarm(int workflow, bool wake_too);
 
 /* automation.capture(), the trigger function; ERROR if it is missing. */

@@ -203,13 +203,13 @@ wf_validate_quietly(Signature *sig, const char *stored, char **path, char **mess
 
 /* What rules say that a change of a column's type can change: as stored. */
 static List *
-stored_rules(const WorkflowRow *row)
+stored_rules(const WorkflowRow *row, int version)
 {
 	return wf_engine_texts("SELECT pg_catalog.format('%s %s %s %s %s %s %s %s', kind, clause, source, residual,"
 						   " conditions, pg_catalog.array_to_string(columns, ','),"
 						   " pg_catalog.array_to_string(ties, ','), path)"
 						   " FROM automation.rule WHERE workflow = $1 AND version = $2 AND armed ORDER BY id",
-						   "ii", row->id, row->version);
+						   "ii", row->id, version);
 }
 
 static char *
@@ -244,12 +244,12 @@ joined(List *names)
 
 /* The same of rules just checked. */
 static List *
-checked_rules(CheckedWorkflow *checked)
+checked_rules(List *rules)
 {
 	List	   *texts = NIL;
 	ListCell   *cell;
 
-	foreach(cell, checked->rules)
+	foreach(cell, rules)
 	{
 		CheckedRule *rule = lfirst(cell);
 
@@ -277,19 +277,55 @@ same_texts(List *a, List *b)
 	return true;
 }
 
+/* Those in a version, told to look whether they may go on, and what they wait for;
+ * but not who has failed. */
+static void
+tell_inside(const WorkflowRow *row, int version, const char *command)
+{
+	ListCell   *cell;
+
+	foreach(cell, wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version = $2"
+								" AND state <> 'failed' ORDER BY id", "ii", row->id, version))
+		wf_command_append(row, command, "definition_invalid", *(int64 *) lfirst(cell), 0, NULL);
+}
+
+/* Rules of a version say something new: who waits is tied by them from now on. */
+static void
+replace_rules(const WorkflowRow *row, int version, List *rules, bool current)
+{
+	List	   *watched = wf_watched_relations(row->id, true);
+
+	/* wake rules of a version with enrollments would stay beside the new ones */
+	wf_engine_sql("UPDATE automation.rule SET armed = false WHERE workflow = $1 AND version = $2", "ii", row->id, version);
+	if (current)
+		wf_rules_store(row->id, version, row->owner, rules);
+	else
+		wf_rules_add(row->id, version, row->owner, rules);
+	wf_arm_relations(list_concat_unique_oid(watched, wf_watched_relations(row->id, true)), false);
+	tell_inside(row, version, "look");
+}
+
 void
 wf_validate_rules(const WorkflowRow *row, CheckedWorkflow *checked)
 {
-	List	   *watched;
+	if (!same_texts(stored_rules(row, row->version), checked_rules(checked->rules)))
+		replace_rules(row, row->version, checked->rules, true);
+}
 
-	if (same_texts(stored_rules(row), checked_rules(checked)))
-		return;
-	watched = wf_watched_relations(row->id, true);
-	/* wake rules of a version with enrollments would stay beside the new ones */
-	wf_engine_sql("UPDATE automation.rule SET armed = false WHERE workflow = $1 AND version = $2",
-				  "ii", row->id, row->version);
-	wf_rules_store(row->id, row->version, row->owner, checked->rules);
-	wf_arm_relations(list_concat_unique_oid(watched, wf_watched_relations(row->id, true)), false);
+/* The same for an old version: nobody enters it, but some may be inside. */
+static void
+validate_old_rules(const WorkflowRow *row, int version, CheckedWorkflow *checked)
+{
+	List	   *rules = NIL;
+	ListCell   *cell;
+
+	foreach(cell, checked->rules)
+	{
+		if (wf_rule_kind_wakes(((CheckedRule *) lfirst(cell))->kind))
+			rules = lappend(rules, lfirst(cell));
+	}
+	if (!same_texts(stored_rules(row, version), checked_rules(rules)))
+		replace_rules(row, version, rules, false);
 }
 
 typedef struct Version
@@ -321,17 +357,6 @@ load_versions(const WorkflowRow *row)
 	return versions;
 }
 
-/* Those in an old version, told to look whether they may go on; but not who has failed. */
-static void
-tell_inside(const WorkflowRow *row, int version, const char *command)
-{
-	ListCell   *cell;
-
-	foreach(cell, wf_engine_ids("SELECT id FROM automation.enrollment WHERE workflow = $1 AND version = $2"
-								" AND state <> 'failed' ORDER BY id", "ii", row->id, version))
-		wf_command_append(row, command, "definition_invalid", *(int64 *) lfirst(cell), 0, NULL);
-}
-
 /*
  * An old version that somebody is in: it is marked, and those inside are held
  * until it is valid again or automation.migrate() brings them away from it.
@@ -341,13 +366,16 @@ revalidate_old(WorkflowRow *row, Signature *sig, const Version *v, bool warn)
 {
 	char	   *path;
 	char	   *message = NULL;
+	CheckedWorkflow *checked;
 
 	sig->source = v->source;
 	if (wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 AND version = $2 LIMIT 1",
 					  "ii", row->id, v->version) == 0)
 		return;
-	if (wf_validate_quietly(sig, v->path, &path, &message) != NULL)
+	checked = wf_validate_quietly(sig, v->path, &path, &message);
+	if (checked != NULL)
 	{
+		validate_old_rules(row, v->version, checked);
 		if (wf_engine_sql("UPDATE automation.workflow_version SET invalid = NULL"
 						  " WHERE workflow = $1 AND version = $2 AND invalid IS NOT NULL", "ii", row->id, v->version) > 0)
 			tell_inside(row, v->version, "release");
