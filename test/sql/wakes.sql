@@ -325,6 +325,8 @@ CALL automation.run();
 SELECT looks();
 ALTER TABLE seat ENABLE ROW LEVEL SECURITY;
 ALTER TABLE seat FORCE ROW LEVEL SECURITY;
+CALL automation.run();
+SELECT looks();
 CREATE POLICY seeing ON seat USING (may_see());
 INSERT INTO cart VALUES (5001, 5000, 'stubborn');
 CALL automation.run();
