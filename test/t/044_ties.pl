@@ -107,7 +107,7 @@ sub source
 			"SELECT $inner.id, $inner.contact_id, k.score FROM $of $inner LEFT JOIN cart k ON k.id = $inner.other$where",
 			"SELECT id, contact_id, score FROM sale UNION SELECT id, contact_id, score FROM act",
 			"SELECT id, contact_id, score FROM act EXCEPT SELECT id, contact_id, score FROM sale",
-			"WITH RECURSIVE r AS (SELECT id, contact_id, 0 AS score FROM act" . (chance(0.7) ? ' WHERE contact_id = ' . own() : '') . " UNION SELECT s.id, s.contact_id, 1 FROM sale s JOIN r ON s.cart_id = r.id) SELECT * FROM r",
+			"WITH RECURSIVE r AS (SELECT id, contact_id, 0 AS score FROM act" . (chance(0.7) ? ' WHERE contact_id = ' . own() : '') . " UNION SELECT s.id, s.contact_id::int, 1 FROM sale s JOIN r ON s.cart_id = r.id) SELECT * FROM r",
 			"SELECT $inner.id, $inner.contact_id, row_number() OVER (PARTITION BY $inner.contact_id ORDER BY $inner.id) AS score FROM $of $inner$where");
 		return ([ $name, 'derived' ], "($sub) $name");
 	}
