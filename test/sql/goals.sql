@@ -14,7 +14,8 @@ CREATE TABLE purchase (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, person i
 CREATE TABLE log (n int GENERATED ALWAYS AS IDENTITY, what text);
 CREATE FUNCTION logged() RETURNS SETOF text LANGUAGE sql AS $$
   WITH d AS (DELETE FROM log RETURNING n, what) SELECT what FROM d ORDER BY n $$;
-CREATE VIEW reached AS SELECT workflow, goal, outcome, subject, subject_table, owner FROM automation.goal_reached ORDER BY id;
+CREATE VIEW reached AS SELECT workflow, goal, outcome, subject, subject_table, owner FROM automation.goal_reached
+  WHERE signature LIKE 'goals.%' ORDER BY id;
 CREATE VIEW standing AS
   SELECT entry_key AS key, state, statement, waits_for FROM automation.enrollments ORDER BY id;
 
