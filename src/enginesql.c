@@ -1,7 +1,8 @@
 /*
  * enginesql.c -- SQL over the engine's own tables, for cold commands.
  *
- * Called by registration and commands.  Each call enters and leaves engine
+ * Called by registration and commands, and where a row is written by SQL so that
+ * its triggers fire.  Each call enters and leaves engine
  * scope and SPI; results are palloc'd in the caller's context.  An ERROR is
  * undone with the caller's (sub)transaction.
  */
@@ -110,6 +111,38 @@ wf_engine_sql(const char *sql, const char *types,...)
 	collect(&arguments, types, list);
 	va_end(list);
 	run(&scope, sql, &arguments);
+	processed = SPI_processed;
+	done(&scope);
+	return processed;
+}
+
+/* The same statement again and again: its plan is kept by the process. */
+uint64
+wf_engine_sql_kept(SPIPlanPtr *plan, const char *sql, const char *types,...)
+{
+	Arguments	arguments;
+	UserScope	scope;
+	va_list		list;
+	uint64		processed;
+	int			result;
+
+	va_start(list, types);
+	collect(&arguments, types, list);
+	va_end(list);
+	wf_engine_enter(&scope);
+	SPI_connect();
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	prepared = SPI_prepare(sql, arguments.n, arguments.types);
+
+		if (prepared == NULL)
+			elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+		SPI_keepplan(prepared);
+		*plan = prepared;
+	}
+	result = SPI_execute_plan(*plan, arguments.values, arguments.nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(result));
 	processed = SPI_processed;
 	done(&scope);
 	return processed;

@@ -12,10 +12,15 @@
 #ifndef WF_ENGINESQL_H
 #define WF_ENGINESQL_H
 
+#include "executor/spi.h"
 #include "nodes/pg_list.h"
 
 /* Runs one statement; returns the number of rows it processed. */
 extern uint64 wf_engine_sql(const char *sql, const char *types,...);
+
+/* The same, for a statement that runs often: *plan, NULL at first, is the
+ * process's from then on. */
+extern uint64 wf_engine_sql_kept(SPIPlanPtr *plan, const char *sql, const char *types,...);
 
 /* First column (int8) of a query: list of palloc'd int64 *. */
 extern List *wf_engine_ids(const char *sql, const char *types,...);

@@ -101,20 +101,21 @@ goal_detail(const char *name)
 static void
 record(Run *run, const Instruction *ins, const char *outcome, const char *reason)
 {
+	static SPIPlanPtr plan = NULL;
 	Enrollment *e = run->e;
 	const char *name = ins->stmt->name.name;
 
 	e->statement = ins->stmt->ordinal;
-	wf_engine_sql("INSERT INTO automation.goal_reached (workflow, workflow_id, signature, goal, outcome, subject,"
-				  " subject_table, enrollment, version, owner, at)"
-				  " SELECT coalesce(p.proname, w.signature), w.id, w.signature, $2, $3,"
-				  " (SELECT pg_catalog.string_agg(coalesce(k.text, 'null'), ', ' ORDER BY k.n)"
-				  " FROM pg_catalog.jsonb_array_elements_text($4::pg_catalog.jsonb) WITH ORDINALITY k (text, n)),"
-				  " (SELECT s.relation FROM automation.source s WHERE s.id = $5), $6, $7, o.role, $8"
-				  " FROM automation.workflow w JOIN automation.owner o ON o.id = w.owner"
-				  " LEFT JOIN pg_catalog.pg_proc p ON p.oid = w.routine"
-				  " WHERE w.id = $1", "itttiliz",
-				  e->workflow, name, outcome, e->source != 0 ? e->args[0] : NULL, e->source, e->id, e->version, run->now);
+	wf_engine_sql_kept(&plan, "INSERT INTO automation.goal_reached (workflow, workflow_id, signature, goal, outcome, subject,"
+					   " subject_table, enrollment, version, owner, at)"
+					   " SELECT coalesce(p.proname, w.signature), w.id, w.signature, $2, $3,"
+					   " (SELECT pg_catalog.string_agg(coalesce(k.text, 'null'), ', ' ORDER BY k.n)"
+					   " FROM pg_catalog.jsonb_array_elements_text($4::pg_catalog.jsonb) WITH ORDINALITY k (text, n)),"
+					   " (SELECT s.relation FROM automation.source s WHERE s.id = $5), $6, $7, o.role, $8"
+					   " FROM automation.workflow w JOIN automation.owner o ON o.id = w.owner"
+					   " LEFT JOIN pg_catalog.pg_proc p ON p.oid = w.routine"
+					   " WHERE w.id = $1", "itttiliz",
+					   e->workflow, name, outcome, e->source != 0 ? e->args[0] : NULL, e->source, e->id, e->version, run->now);
 	wf_history_write(e, run->now, "goal", reason, goal_detail(name));
 }
 

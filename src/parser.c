@@ -37,17 +37,6 @@
  *--------------------------------------------------------------------------*/
 
 int
-wf_line_of(const char *body, int offset)
-{
-	int			line = 1;
-
-	for (int i = 0; i < offset && body[i] != '\0'; i++)
-		if (body[i] == '\n')
-			line++;
-	return line;
-}
-
-int
 wf_errposition(const char *body, int offset)
 {
 	if (offset < 0)

@@ -17,9 +17,6 @@
  */
 extern Workflow *wf_parse(const char *body);
 
-/* 1-based line of a byte offset. */
-extern int	wf_line_of(const char *body, int offset);
-
 /* ereport auxiliary: internalerrposition + internalerrquery for a byte offset. */
 extern int	wf_errposition(const char *body, int offset);
 

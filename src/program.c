@@ -735,12 +735,3 @@ wf_program_get(int workflow, int version)
 	entry->program = program;
 	return program;
 }
-
-/* Line of a statement, 0 if there is none of that ordinal. */
-int
-wf_program_line(const Program *program, int ordinal)
-{
-	if (ordinal < 1 || ordinal > program->tree->nstatements)
-		return 0;
-	return program->code[program->pc_of[ordinal]].stmt->line;
-}

@@ -119,7 +119,4 @@ extern void wf_program_new_batch(void);
 /* The row argument that an expression of PER is; -1: something else. */
 extern int	wf_per_argument(const Signature *sig, const char *body, Fragment f);
 
-/* Statement text and line for messages. */
-extern int	wf_program_line(const Program *program, int ordinal);
-
 #endif
