@@ -12,6 +12,9 @@ INSERT INTO activity (contact_id, type, subject) VALUES (3, 'reply', 'Asked for 
 UPDATE contact SET owner_id = 3 WHERE id = 860;
 
 SELECT pg_sleep(1) \g /dev/null
+\echo '  > the reader of one page answers the newsletter'
+INSERT INTO activity (contact_id, type, subject) VALUES (4, 'reply', 'Asked for an offer');
+
 \echo '  > a third deal moves, but the transaction is rolled back: nothing happens'
 BEGIN;
 UPDATE deal SET stage = 'proposal' WHERE id = 17;
@@ -20,6 +23,9 @@ ROLLBACK;
 SELECT follow_up(d) AS enrollment FROM deal d WHERE id = 13 \g /dev/null
 
 SELECT pg_sleep(2.5) \g /dev/null
+\echo '  > and orders'
+INSERT INTO deal (contact_id, title, value) VALUES (4, 'First order', 500);
+
 \echo '  > the first deal moves on to "contract", the one taken in by hand is lost'
 UPDATE deal SET stage = 'contract' WHERE id = 1;
 UPDATE deal SET status = 'lost' WHERE id = 13;

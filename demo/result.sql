@@ -9,6 +9,9 @@ WHERE a.id > 3000 ORDER BY d.id NULLS LAST, a.id;
 \echo 'The leads'
 SELECT id, name, lifecycle, score FROM contact WHERE id IN (3, 4) ORDER BY id;
 
+\echo 'The goal of the newsletters'
+SELECT workflow, goal, outcome, subject_table, subject FROM automation.goal_reached;
+
 \echo 'The open deals of the contact with a new owner'
 SELECT d.id, d.title, u.name AS owner FROM deal d JOIN colleague u ON u.id = d.owner_id
 WHERE d.contact_id = 860 AND d.status = 'open' ORDER BY d.id;

@@ -1,4 +1,4 @@
--- Three workflows.  The waits are seconds, so that there is something to watch.
+-- Four workflows.  The waits are seconds, so that there is something to watch.
 
 -- A deal reaches the stage "proposal": one activity after the other, until it
 -- moves on.  A deal that is won or lost leaves at once.
@@ -51,4 +51,25 @@ BEGIN
     SELECT c.id, 'call', 'Say hello, you follow ' || b.name, c.owner_id, now() + interval '1 day'
     FROM colleague b WHERE b.id = before;
   END IF;
+END $$;
+
+-- Who reads a page gets one of two newsletters.  A reply is answered; whoever orders
+-- goes straight to the end, from wherever he stands.  Nobody but leads is inside.
+CREATE FUNCTION nurture(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT ON activity WHEN new.type = 'visit' FOR SELECT new.contact_id;
+  EXIT WHEN c.lifecycle <> 'lead';
+DECLARE
+  style text;
+BEGIN
+  SPLIT style INTO short, long;
+  INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'mail', 'Newsletter, ' || style, c.owner_id);
+
+  WAIT FOR INSERT ON activity WHEN new.contact_id = c.id AND new.type = 'reply' TIMEOUT '10 seconds';
+  IF FOUND THEN
+    INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'call', 'Answer the reply', c.owner_id);
+  END IF;
+  WAIT FOR '10 seconds';
+
+  GOAL ordered WHEN EXISTS (SELECT FROM deal d WHERE d.contact_id = c.id AND d.created_at > entered_at()) OTHERWISE EXIT;
+  INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'call', 'Say thank you for the order', c.owner_id);
 END $$;
