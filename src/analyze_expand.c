@@ -45,12 +45,16 @@
 #define MAX_DEPTH 16
 /* Bodies, views and WITH queries written out for one condition. */
 #define MAX_PIECES 200
+/* Nodes written out for one condition: f(f(f(x))) doubles with each call if f uses
+ * its argument twice. */
+#define MAX_NODES 100000
 
 typedef struct Expand
 {
 	List	   *stack;					/* OIDs of the functions being written out */
 	List	   *queries;				/* Query *: those around the node, the innermost last */
 	int			pieces;
+	int			room;					/* nodes that may still be written out */
 	int			flags;					/* of the text being looked at */
 	int			location;				/* of the call in the fragment; unless it is its own text */
 	List	   *untied;					/* of Untied */
@@ -79,6 +83,41 @@ mark(Query *query, const Expand *x)
 {
 	query->stmt_len = x->flags | (query->stmt_len & LEVEL_NO_COLUMNS);
 	query->stmt_location = x->location;
+}
+
+/* Counts nodes down from *room; true: there are more. */
+static bool
+room_walker(Node *node, void *context)
+{
+	int		   *room = context;
+
+	if (node == NULL)
+		return false;
+	if (--*room < 0)
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, room_walker, context, 0);
+	return expression_tree_walker(node, room_walker, context);
+}
+
+/* Is there room for one more piece? */
+static bool
+has_room(Expand *x, Query *query)
+{
+	return x->pieces++ < MAX_PIECES && !room_walker((Node *) query, &x->room);
+}
+
+/* What a part has used up is gone for the others. */
+static void
+end_part(Expand *x, const Expand *outer)
+{
+	Expand		part = *x;
+
+	*x = *outer;
+	x->pieces = part.pieces;
+	x->room = part.room;
+	x->untied = part.untied;
+	x->views = part.views;
 }
 
 /* Forgets what the fields that carry our marks held. */
@@ -220,6 +259,8 @@ typedef struct Substitution
 {
 	List	   *args;
 	int			depth;					/* queries between the call and the node */
+	int		   *room;
+	bool		full;					/* it was not enough */
 } Substitution;
 
 static Node *
@@ -235,6 +276,9 @@ substitute_mutator(Node *node, void *context)
 		Node	   *arg;
 
 		if (id < 1 || id > list_length(s->args))
+			return node;
+		s->full = s->full || room_walker(list_nth(s->args, id - 1), s->room);
+		if (s->full)
 			return node;
 		arg = copyObject(list_nth(s->args, id - 1));
 		if (s->depth > 0)
@@ -253,13 +297,14 @@ substitute_mutator(Node *node, void *context)
 	return expression_tree_mutator(node, substitute_mutator, context);
 }
 
-/* The body over the arguments; depth: of the body under the call. */
+/* The body over the arguments; depth: of the body under the call.  NULL: too big. */
 static Query *
-substitute(Query *body, List *args, int depth)
+substitute(Expand *x, Query *body, List *args, int depth)
 {
-	Substitution s = {args, depth};
+	Substitution s = {args, depth, &x->room, false};
+	Query	   *query = query_tree_mutator(body, substitute_mutator, &s, 0);
 
-	return query_tree_mutator(body, substitute_mutator, &s, 0);
+	return s.full ? NULL : query;
 }
 
 /* ----------------------------------------------------------------
@@ -361,7 +406,8 @@ query_of_call(Expand *x, FuncExpr *call, HeapTuple tuple, List *args)
 	return query;
 }
 
-/* Writes the query of a call out, as what it is under the call. */
+/* Writes the query of a call out, as what it is under the call.  NULL: it is too much,
+ * and stays a call. */
 static Query *
 expand_body(Expand *x, FuncExpr *call, HeapTuple tuple, Query *query, List *args, int depth)
 {
@@ -374,14 +420,12 @@ expand_body(Expand *x, FuncExpr *call, HeapTuple tuple, Query *query, List *args
 		x->flags |= LEVEL_OTHER_SETTINGS;
 	x->stack = lappend_oid(list_copy(x->stack), form->oid);
 	x->queries = NIL;
-	x->pieces++;
 	/* the body first: what the arguments hold is another's text */
-	query = expand_query(query, x);
-	query = substitute(query, args, depth);
-	outer.pieces = x->pieces;
-	outer.untied = x->untied;
-	outer.views = x->views;
-	*x = outer;
+	query = has_room(x, query) ? substitute(x, expand_query(query, x), args, depth) : NULL;
+	end_part(x, &outer);
+	if (query == NULL)
+		give_up(x, UNTIED_PART, call->location,
+				psprintf("Function %s and what it calls are too big to be looked through.", NameStr(form->proname)));
 	return query;
 }
 
@@ -427,7 +471,9 @@ expand_call(Expand *x, FuncExpr *call)
 		bool		bare = is_bare(query) && heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL);
 
 		query = expand_body(x, call, tuple, query, args, bare ? 0 : 1);
-		if (bare)
+		if (query == NULL)
+			result = (Node *) call;
+		else if (bare)
 			result = (Node *) linitial_node(TargetEntry, query->targetList)->expr;
 		else
 			result = (Node *) make_sublink(query, call->location);
@@ -496,7 +542,7 @@ expand_view(Expand *x, RangeTblEntry *rte)
 	Query	   *query;
 
 	x->views = list_append_unique_oid(x->views, rte->relid);
-	if (x->pieces++ >= MAX_PIECES)
+	if (!has_room(x, get_view_query(view)))
 		give_up(x, UNTIED_PART, -1, psprintf("View %s is too deep in others to be looked through.", RelationGetRelationName(view)));
 	else
 	{
@@ -510,10 +556,7 @@ expand_view(Expand *x, RangeTblEntry *rte)
 		make_subquery(rte, expand_query(query, x));
 	}
 	table_close(view, NoLock);
-	outer.pieces = x->pieces;
-	outer.untied = x->untied;
-	outer.views = x->views;
-	*x = outer;
+	end_part(x, &outer);
 }
 
 /* WITH name AS (...): a copy for each use. */
@@ -526,17 +569,17 @@ expand_cte(Expand *x, RangeTblEntry *rte)
 
 	if (rte->self_reference || n < 0)
 		return;
-	if (x->pieces++ >= MAX_PIECES)
-	{
-		give_up(x, UNTIED_PART, -1, psprintf("WITH query %s is too deep in others to be looked through.", rte->ctename));
-		return;
-	}
 	foreach(lc, ((Query *) list_nth(x->queries, n))->cteList)
 	{
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
 
 		if (strcmp(cte->ctename, rte->ctename) != 0)
 			continue;
+		if (!has_room(x, castNode(Query, cte->ctequery)))
+		{
+			give_up(x, UNTIED_PART, -1, psprintf("WITH query %s is too deep in others to be looked through.", rte->ctename));
+			return;
+		}
 		query = copyObject(castNode(Query, cte->ctequery));
 		if (rte->ctelevelsup > 0)
 			IncrementVarSublevelsUp((Node *) query, rte->ctelevelsup, 1);
@@ -562,8 +605,9 @@ expand_from_call(Expand *x, RangeTblEntry *rte)
 	args = (List *) expand_mutator((Node *) expand_function_arguments(call->args, false, call->funcresulttype, tuple), x);
 	query = query_of_call(x, call, tuple, args);
 	if (query)
-	{
 		query = expand_body(x, call, tuple, query, args, 1);
+	if (query)
+	{
 		if (list_length(query->targetList) != list_length(rte->eref->colnames) || rte->funcordinality)
 			query->stmt_len |= LEVEL_NO_COLUMNS;
 		rte->functions = NIL;
@@ -633,6 +677,7 @@ wf_expand(Query *query, List **untied, List **views)
 	Expand		x = {0};
 
 	x.location = -1;
+	x.room = MAX_NODES;
 	query = copyObject(query);
 	(void) clear_walker((Node *) query, NULL);
 	query = expand_query(query, &x);

@@ -385,6 +385,26 @@ used_objects_touched(Command *command, bool everything)
 		(void) wf_guarded("look at the rows of a changed table", look_at_replaced_rows, command);
 }
 
+/*
+ * The engine writes its own tables as a superuser, automation.goal_reached by SQL: no
+ * trigger of anybody else may run then, whoever has the privilege.  Asked also
+ * while we are busy, for a definition that is checked may run code of its owner.
+ */
+static void
+refuse_trigger_of_others(const Command *command)
+{
+	if (command->trigger->tag != CMDTAG_CREATE_TRIGGER || superuser() || IsBinaryUpgrade || !wf_store_present())
+		return;
+	if (wf_engine_sql("SELECT FROM pg_catalog.pg_event_trigger_ddl_commands() c"
+					  " JOIN pg_catalog.pg_trigger t ON c.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = c.objid"
+					  " JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid WHERE r.relnamespace = $1",
+					  "o", wf_store_namespace()) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only a superuser may create a trigger on a table of automation"),
+				 errhint("A workflow may start from the rows of automation.goal_reached, by AFTER INSERT.")));
+}
+
 static void
 ddl_end(Command *command)
 {
@@ -431,6 +451,7 @@ wf_ddl_end(PG_FUNCTION_ARGS)
 
 	if (command.trigger->tag == CMDTAG_ALTER_TABLE)
 		wf_born_altered();
+	refuse_trigger_of_others(&command);
 	if (!nothing_to_do())
 		run_alone(ddl_end, &command);
 	PG_RETURN_NULL();

@@ -19,6 +19,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -390,15 +391,35 @@ attached_to_row(const Enrollment *e)
 	return attached_to(&stored);
 }
 
-static bool
-has_tie(List *ties, int64 tie)
+static int
+compare_ties(const ListCell *a, const ListCell *b)
 {
+	int64		left = *(int64 *) lfirst(a);
+	int64		right = *(int64 *) lfirst(b);
+
+	return left < right ? -1 : left > right;
+}
+
+/* Calls fn for each of the ties that the others have not; both are sorted.  An
+ * array may have made many of them. */
+static void
+each_missing(const Enrollment *e, List *ties, List *others, void (*fn) (int64 tie, int owner, int64 enrollment))
+{
+	int			n = list_length(others);
+	int			i = 0;
 	ListCell   *lc;
 
 	foreach(lc, ties)
-		if (*(int64 *) lfirst(lc) == tie)
-			return true;
-	return false;
+	{
+		int64		tie = *(int64 *) lfirst(lc);
+
+		while (i < n && *(int64 *) list_nth(others, i) < tie)
+			i++;
+		if (i < n && *(int64 *) list_nth(others, i) == tie)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		fn(tie, e->owner, e->id);
+	}
 }
 
 static bool
@@ -468,12 +489,10 @@ move_attached(const Enrollment *e, Attached old, Attached new)
 		wf_timer_delete(e->owner, old.wake_at, e->id);
 	if (new.wake_at != 0)
 		wf_timer_insert(e->owner, new.wake_at, e->id, e->epoch);
-	foreach(lc, old.ties)
-		if (!has_tie(new.ties, *(int64 *) lfirst(lc)))
-			wf_wait_delete(*(int64 *) lfirst(lc), e->owner, e->id);
-	foreach(lc, new.ties)
-		if (!has_tie(old.ties, *(int64 *) lfirst(lc)))
-			wf_wait_insert(*(int64 *) lfirst(lc), e->owner, e->id);
+	list_sort(old.ties, compare_ties);
+	list_sort(new.ties, compare_ties);
+	each_missing(e, old.ties, new.ties, wf_wait_delete);
+	each_missing(e, new.ties, old.ties, wf_wait_insert);
 	if (!same_rows(old.rows, new.rows))
 	{
 		foreach(lc, old.rows)

@@ -1,0 +1,63 @@
+-- Attacks by what a condition is made of, and by how much there is of it.
+SET client_min_messages = notice;
+CREATE ROLE alice LOGIN;
+CREATE ROLE bob LOGIN;
+CREATE SCHEMA alice AUTHORIZATION alice;
+CREATE SCHEMA bob AUTHORIZATION bob;
+GRANT USAGE ON LANGUAGE workflow TO alice, bob;
+GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO alice;
+\c - alice
+\set VERBOSITY terse
+SET search_path = alice;
+CREATE TABLE contact (id int PRIMARY KEY, n int, lots int[]);
+CREATE TABLE sales_order (id int PRIMARY KEY, contact_id int, status text);
+CREATE TABLE log (what text);
+
+-- 1. A function that uses its argument twice, in itself: written out it would be of
+-- any size. It is not looked through, and says so.
+CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql AS 'SELECT $1 + $1';
+SELECT format('CREATE FUNCTION swells(c contact) RETURNS bigint LANGUAGE workflow AS
+$$ AFTER INSERT; BEGIN WAIT UNTIL %sc.n%s > 5 TIMEOUT %L; INSERT INTO log VALUES (%L); END $$', repeat('twice(', 18), repeat(')', 18), '1 day', 'swelled') \gexec
+\set VERBOSITY default
+SELECT tied_by, rechecked FROM automation.explain('swells') WHERE clause = 'WAIT UNTIL';
+INSERT INTO contact VALUES (1, 0);
+CALL automation.run();
+UPDATE contact SET n = 1;
+CALL automation.run();
+SELECT * FROM log;
+
+-- 2. Whoever may watch automation.goal_reached may not put a trigger there, for the engine
+-- writes it as a superuser; nor while the definition of his workflow is checked
+\c - postgres
+GRANT SELECT, TRIGGER ON automation.goal_reached TO bob;
+\c - bob
+\set VERBOSITY terse
+SET search_path = bob;
+CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'planted, as %', current_user; RETURN new; END$$;
+CREATE TRIGGER evil BEFORE INSERT ON automation.goal_reached FOR EACH ROW EXECUTE FUNCTION evil();
+CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON automation.goal_reached FOR EACH ROW EXECUTE FUNCTION evil();
+CREATE FUNCTION plant(x text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  CREATE TRIGGER evil BEFORE INSERT ON automation.goal_reached FOR EACH ROW EXECUTE FUNCTION bob.evil();
+  RETURN true;
+END$$;
+CREATE DOMAIN seed AS text CHECK (bob.plant(VALUE));
+CREATE TABLE field (id int PRIMARY KEY, t text);
+CREATE FUNCTION grows(f field) RETURNS bigint LANGUAGE workflow AS $$ AFTER INSERT; BEGIN WAIT UNTIL f.t = ANY ('{x}'::bob.seed[]); END $$;
+-- what he may do
+CREATE FUNCTION grows(g automation.goal_reached) RETURNS bigint LANGUAGE workflow AS $$ AFTER INSERT; BEGIN INSERT INTO bob.field VALUES (g.id, 'seen'); END $$;
+\c - alice
+\set VERBOSITY terse
+SET search_path = alice;
+CREATE FUNCTION wins(c contact) RETURNS bigint LANGUAGE workflow AS $$ AFTER UPDATE OF n TO 9; BEGIN GOAL won WHEN c.n = 9; END $$;
+UPDATE contact SET n = 9;
+CALL automation.run();
+SELECT goal, outcome FROM automation.goal_reached WHERE workflow = 'wins';
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'automation.goal_reached'::regclass AND tgfoid <> 'automation.capture'::regproc;
+
+\c - postgres
+SET client_min_messages = warning;
+DROP SCHEMA alice CASCADE;
+DROP SCHEMA bob CASCADE;
+DROP OWNED BY alice, bob;
+DROP ROLE alice, bob;
