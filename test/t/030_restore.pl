@@ -1,4 +1,6 @@
-# Dump and restore of 1,000 enrollments in flight, in every form pg_dump has.
+# Dump and restore of 1,000 enrollments in flight, in every form pg_dump has; and of
+# some of every other kind: waits for rows of other tables and for changes, goals,
+# moments, jobs in their middle, arms of a split.
 #
 # The restored database runs nothing until CALL automation.arm(); then every
 # enrollment goes on exactly once, as it does in the database that was dumped:
@@ -11,6 +13,7 @@ use AutomationTest qw(owner_database wait_for_log);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 
 # whoever runs the tests
 $ENV{PGUSER} = 'postgres';
@@ -155,6 +158,78 @@ BEGIN
 END $$;
 };
 
+# Those that hang on other tables, and on time.
+my $of_persons = q{
+CREATE TABLE person (id int PRIMARY KEY, does text, meets timestamptz);
+CREATE TABLE cart (id int PRIMARY KEY, person_id int);
+CREATE TABLE sale (id int PRIMARY KEY, person_id int, cart_id int, status text NOT NULL DEFAULT 'new');
+
+-- waits for a row that leads to it, and for one that does so by way of another
+CREATE FUNCTION pays(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.does = 'pays';
+BEGIN
+  WAIT UNTIL EXISTS (SELECT FROM sale s WHERE s.person_id = p.id AND s.status = 'paid') TIMEOUT '20 days';
+  INSERT INTO note VALUES ('pays', p.id, 'found ' || found);
+END $$;
+CREATE FUNCTION shops(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.does = 'shops';
+  EXIT WHEN EXISTS (SELECT FROM sale s WHERE s.person_id = p.id AND s.status = 'void');
+BEGIN
+  WAIT UNTIL (SELECT count(*) FROM sale s JOIN cart k ON k.id = s.cart_id WHERE k.person_id = p.id) > 1 TIMEOUT '20 days';
+  INSERT INTO note VALUES ('shops', p.id, 'found ' || found);
+END $$;
+
+-- waits for a change, three times; so does one that is held when it comes
+CREATE FUNCTION hears(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.does = 'hears';
+BEGIN
+  <<again>>
+  WAIT FOR INSERT OR UPDATE OF status TO 'paid' ON sale WHEN new.person_id = p.id TIMEOUT '10 days';
+  INSERT INTO note VALUES ('hears', p.id, 'found ' || found);
+  GO TO again AT MOST 2 TIMES;
+END $$;
+CREATE FUNCTION keeps(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.does = 'keeps';
+BEGIN
+  WAIT FOR INSERT ON sale WHEN new.person_id = p.id TIMEOUT '20 days';
+  INSERT INTO note VALUES ('keeps', p.id, 'found ' || found);
+END $$;
+
+-- is pulled to its goal, which starts another
+CREATE FUNCTION sells(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.does = 'sells';
+BEGIN
+  WAIT FOR '2 days';
+  INSERT INTO note VALUES ('sells', p.id, 'offer');
+  WAIT FOR '20 days';
+  GOAL bought WHEN EXISTS (SELECT FROM sale s WHERE s.person_id = p.id AND s.status = 'paid') OTHERWISE EXIT;
+  INSERT INTO note VALUES ('sells', p.id, 'bought');
+END $$;
+CREATE FUNCTION thanks(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT ON automation.goal_reached
+    WHEN new.workflow = 'sells' AND new.outcome = 'achieved' FOR SELECT new.subject::int;
+BEGIN
+  INSERT INTO note VALUES ('thanks', p.id, 'start');
+  WAIT FOR '1 day';
+  INSERT INTO note VALUES ('thanks', p.id, 'end');
+END $$;
+
+-- begins at a moment of the row's own
+CREATE FUNCTION meets(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AT p.meets WHEN p.does = 'meets';
+  ENROLL AGAIN;
+BEGIN
+  INSERT INTO note VALUES ('meets', p.id, 'now');
+END $$;
+
+-- takes in whoever is there
+CREATE FUNCTION fills(p person) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  INSERT INTO note VALUES ('fills', p.id, 'in');
+END $$;
+};
+
 # A workflow of another owner on the same table.
 my $of_other = q{
 CREATE FUNCTION watch(c app.contact) RETURNS bigint LANGUAGE workflow AS $$
@@ -171,6 +246,7 @@ owner_database($source, 'origin', 'other');
 owner_database($source, 'origin', 'app');
 $source->safe_psql('origin', q{INSERT INTO automation.calendar (name, hours, zone) VALUES ('shop', 'Mon-Sat 10:00-20:00', 'Europe/Paris')});
 as('app', $source, 'origin', $workflows);
+as('app', $source, 'origin', $of_persons);
 as('other', $source, 'origin', $of_other);
 # a second version, so that numbers are not all 1
 as('app', $source, 'origin', q{
@@ -215,6 +291,37 @@ is( $source->safe_psql('origin', "SELECT string_agg(DISTINCT state, ', ') FROM a
 is( $source->safe_psql('origin', 'SELECT count(*) FILTER (WHERE workflow IS NULL) || \' \' || count(workflow) FROM automation.parked'),
 	'30 10', 'events are parked, for an error and for a held workflow');
 
+# Of the persons 1 to 10 of each kind, 3 and 7 have done what is waited for already.
+# Moments: of 61 and 62 it has come, those of 63 to 65 will, that of 66 is not known.
+as('app', $source, 'origin', q{
+INSERT INTO person SELECT k * 10 + i, (ARRAY['pays', 'shops', 'hears', 'keeps', 'sells'])[k + 1] FROM generate_series(0, 4) k, generate_series(1, 10) i;
+INSERT INTO cart SELECT id, id FROM person;
+});
+run_both($source, 'origin');
+as('app', $source, 'origin', q{
+INSERT INTO person SELECT i, 'meets', CASE WHEN i <= 62 THEN automation.now() + '1 second' WHEN i < 66 THEN automation.now() + '2 days' END FROM generate_series(61, 66) i;
+SELECT count(automation.hold(id)) FROM automation.enrollments WHERE workflow = 'keeps' AND subject_key::int > 35;
+INSERT INTO sale SELECT id, id, id, CASE id % 10 WHEN 3 THEN 'paid' WHEN 7 THEN 'paid' ELSE 'new' END FROM person WHERE id % 10 IN (3, 7, 8) AND does <> 'meets';
+});
+run_both($source, 'origin');
+for (1 .. 600)
+{
+	last if $source->safe_psql('origin', q{SELECT count(*) FROM app.note WHERE workflow = 'meets'}) eq '2';
+	Time::HiRes::usleep(10000);
+	run_both($source, 'origin');
+}
+as('app', $source, 'origin', q{SELECT automation.backfill('fills', rate => 1)});
+run_both($source, 'origin');
+is( $source->safe_psql('origin', q{SELECT string_agg(workflow || ' ' || n, ', ' ORDER BY workflow) FROM
+	(SELECT workflow, count(*) AS n FROM automation.enrollments WHERE subject_table = 'app.person'::regclass GROUP BY 1) x}),
+	'hears 10, keeps 9, pays 8, sells 8, shops 10, thanks 2', 'persons are in flight');
+is( $source->safe_psql('origin', q{SELECT string_agg(DISTINCT waiting ->> 'kind', ' ') FROM automation.enrollment WHERE waiting ? 'ties'}),
+	'change condition interval', 'tied are waits of every kind');
+is( $source->safe_psql('origin', q{SELECT count(*) FROM automation.parked p WHERE p.target IS NOT NULL}), '2', 'changes are kept for those who are held');
+is( $source->safe_psql('origin', q{SELECT count(at) || ' ' || count(fired_at) || ' ' || count(*) FROM automation.moments}), '3 2 5', 'moments are known, and have come');
+like( $source->safe_psql('origin', q{SELECT state || ' ' || done FROM automation.progress WHERE kind = 'backfill'}), qr/^(waiting|running) [1-9]$/, 'a job is in its middle');
+is( $source->safe_psql('origin', q{SELECT count(*) FROM automation.goal_reached}), '2', 'goals are reached');
+
 # Unread events.  Of one row there are several, in transactions of their own:
 # taken together they would be no change at all.
 as('app', $source, 'origin', q{
@@ -226,6 +333,12 @@ UPDATE contact SET stage = 'trial' WHERE id BETWEEN 731 AND 740;
 UPDATE contact SET stage = 'lead' WHERE id BETWEEN 731 AND 740;
 UPDATE contact SET stage = 'trial' WHERE id BETWEEN 731 AND 735;
 UPDATE contact SET stage = 'lead' WHERE id BETWEEN 731 AND 735;
+INSERT INTO sale SELECT id + 100, id, id, 'paid' FROM person WHERE id % 10 IN (4, 8) AND does <> 'meets';
+INSERT INTO sale SELECT id + 200, id, id FROM person WHERE does = 'hears' AND id % 10 IN (4, 5);
+UPDATE sale SET status = 'void' WHERE id = 18;
+UPDATE person SET meets = meets + interval '1 day' WHERE id = 64;
+INSERT INTO person VALUES (70, 'hears'), (71, 'pays');
+SELECT automation.backfill('fills', $w$p.does = 'pays'$w$);
 });
 isnt($source->safe_psql('origin', 'SELECT count(*) FROM automation.event_0'), 0, 'the log has unread events');
 
@@ -241,26 +354,53 @@ SELECT 'nobody', count(*) FROM automation.owner WHERE NOT EXISTS (SELECT FROM pg
 SELECT 'source', id, relation FROM automation.source ORDER BY 2;
 SELECT 'version', workflow, version, author, md5(source), path, created_at FROM automation.workflow_version ORDER BY 2, 3;
 SELECT 'rule', r FROM automation.rule r ORDER BY r.id;
-SELECT 'enrollment', e FROM automation.enrollment e ORDER BY e.id;
+SELECT 'enrollment', to_jsonb(e) FROM automation.enrollment e ORDER BY e.id;
 SELECT 'argument', a FROM automation.argument a ORDER BY enrollment, source, key;
 SELECT 'timer', t FROM automation.timer t ORDER BY enrollment, at;
 SELECT 'wait', w FROM automation.wait w ORDER BY enrollment, tie;
 SELECT 'ledger', l FROM automation.ledger l ORDER BY workflow, entry_key;
 SELECT 'split', s FROM automation.split s ORDER BY workflow, split, generation;
 SELECT 'assignment', a FROM automation.assignment a ORDER BY workflow, split, key;
+SELECT 'split_rule', s FROM automation.split_rule s ORDER BY workflow, split;
+SELECT 'due', d FROM automation.due d ORDER BY d.id;
+SELECT 'job', j FROM automation.job j ORDER BY j.id;
+SELECT 'goal', g FROM automation.goal_reached g ORDER BY g.id;
 SELECT 'decision', d FROM automation.decision d ORDER BY workflow, split, generation, number;
 SELECT 'call', c FROM automation.call c ORDER BY id;
 SELECT 'calendar', c FROM automation.calendar c ORDER BY name;
 SELECT 'holiday', h FROM automation.holiday h ORDER BY calendar, day;
 SELECT 'parked', p FROM automation.parked p ORDER BY p.id;
-SELECT 'event', seq, at, kind, owner, source, key, target, hits, args FROM automation.event_0 ORDER BY seq;
+SELECT 'event', seq, at, kind, owner, source, key, old_key, target, hits, prints, ties, old, new, args, cause FROM automation.event_0 ORDER BY seq;
 SELECT 'history', count(*) FROM automation.history;
 SELECT 'trigger', tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgfoid = 'automation.capture'::regproc ORDER BY 2, 3;
 SELECT 'routine', w.routine = p.oid, proacl FROM automation.workflow w LEFT JOIN pg_proc p ON p.oid = w.routine ORDER BY w.id;
 };
 
-# Those of it that must be there before arm(): functions need not be bound yet.
-my $identity_disarmed = $identity =~ s/^SELECT 'routine'.*$//mr;
+# Those of it that must be there before arm(): functions need not be bound yet, and
+# pg_dump leaves triggers of an extension's tables to the extension.
+my $identity_disarmed = $identity =~ s/^SELECT 'routine'.*$//mr
+  =~ s/(automation\.capture'::regproc)/$1 AND tgrelid <> 'automation.goal_reached'::regclass/r;
+
+# What arm() adds: whoever is tied is looked at once more, after everything that came
+# with the dump, so that he is tied anew; and all changes that come now are such as
+# were made after his wait began..
+my $to_be_looked_at = q{
+SELECT 'look', 'W', e.owner, e.id FROM automation.enrollment e WHERE waiting ? 'ties' ORDER BY e.id;
+};
+my $looks = q{
+SELECT 'look', kind, owner, target FROM automation.event_0 WHERE seq > %s AND num_nulls(source, key, old_key, hits, prints, ties, old, new, args, cause, origin) = 11 ORDER BY target;
+};
+
+# Everything else is as it was.
+sub armed_identity
+{
+	my ($last) = @_;
+	my $sql = $identity;
+
+	$sql =~ s/to_jsonb\(e\)/to_jsonb(e) #- CASE WHEN waiting ->> 'kind' = 'change' THEN '{waiting,snapshot}'::text[] ELSE '{}' END/ or die;
+	$sql =~ s/(FROM automation\.event_0)/$1 WHERE seq <= $last/ or die;
+	return $sql;
+}
 
 sub describe
 {
@@ -274,6 +414,10 @@ SELECT workflow, contact, step, count(*) FROM app.note GROUP BY 1, 2, 3 ORDER BY
 SELECT workflow, subject, state, reason, line FROM automation.enrollments ORDER BY 1, 2, id;
 SELECT signature, owner, version, entered, active, hold FROM automation.workflows ORDER BY 1;
 SELECT workflow, event, reason, count(*) FROM automation.journal WHERE event <> 'retrying' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT 'moment', subject_key, at IS NULL, fired_at IS NULL FROM automation.moments ORDER BY 2;
+SELECT 'job', kind, state, done FROM automation.progress ORDER BY job;
+SELECT 'goal', workflow, goal, outcome, subject, count(*) FROM automation.goal_reached GROUP BY 2, 3, 4, 5 ORDER BY 5;
+SELECT 'arm', split, key, arm FROM automation.assignment ORDER BY 2, 3;
 SELECT 'left', (SELECT count(*) FROM automation.parked), (SELECT count(*) FROM automation.timer), (SELECT count(*) FROM automation.call);
 };
 
@@ -309,6 +453,14 @@ UPDATE contact SET stage = 'trial' WHERE id BETWEEN 651 AND 690;
 UPDATE deal SET amount = 10 + id;
 SELECT count(haggle(c, d)) FROM contact c JOIN deal d ON d.id + 650 = c.id;
 INSERT INTO contact (kind, score) SELECT k, 5 FROM generate_series(1, 10), unnest('{timer,condition,divide,parent}'::text[]) k;
+SELECT count(automation.release(id)) FROM automation.enrollments WHERE workflow = 'keeps' AND state = 'held';
+INSERT INTO sale SELECT id + 300, id, id, CASE WHEN id % 2 = 0 THEN 'paid' ELSE 'new' END FROM person WHERE id % 10 IN (1, 2) AND does <> 'meets';
+UPDATE sale SET status = 'paid' WHERE id IN (213, 303, 323, 343);
+UPDATE sale SET status = 'void' WHERE id = 11;
+UPDATE cart SET person_id = 19 WHERE person_id = 12;
+INSERT INTO person VALUES (80, 'pays'), (81, 'hears'), (82, 'sells');
+UPDATE person SET meets = automation.now() + interval '3 days' WHERE id IN (65, 66);
+UPDATE person SET does = 'nothing' WHERE id = 63;
 });
 	run_both($node, $database);
 	as('app', $node, $database, 'ALTER TABLE contact ADD COLUMN extra int');
@@ -320,8 +472,11 @@ INSERT INTO contact (kind, score) SELECT k, 5 FROM generate_series(1, 10), unnes
 	return describe($node, $database, $effects);
 }
 
-my $before = describe($source, 'origin', $identity);
 my $before_disarmed = describe($source, 'origin', $identity_disarmed);
+my $last = $source->safe_psql('origin', 'SELECT max(seq) FROM automation.event_0');
+my $armed_identity = armed_identity($last);
+my $before_armed = describe($source, 'origin', $armed_identity);
+my $wanted_looks = describe($source, 'origin', $to_be_looked_at);
 my $notes = $source->safe_psql('origin', 'SELECT count(*) FROM app.note');
 
 # ---------------------------------------------------------------------------
@@ -391,7 +546,10 @@ sub check_restored
 
 	check_disarmed($node, $database, $how);
 	$node->safe_psql($database, 'CALL automation.arm()');
-	same(describe($node, $database, $identity), $before, "$how: arm() binds functions and changes nothing else");
+	same(describe($node, $database, $armed_identity), $before_armed, "$how: arm() binds functions, forgets when waits for changes began, and changes nothing else");
+	is( $node->safe_psql($database, "SELECT count(*) FROM automation.enrollment WHERE waiting ? 'snapshot'"), '0', "$how: not one is left out");
+	same(describe($node, $database, sprintf($looks, $last)), $wanted_looks, "$how: arm() has everybody who is tied looked at, and nobody else");
+	is( $node->safe_psql($database, "SELECT count(*) FROM automation.event_0 WHERE seq > $last"), scalar(split(/\n/, $wanted_looks)), "$how: and appends nothing else");
 	check_armed($node, $database, $how);
 	same(go_on($node, $database), $expected, "$how: all go on exactly once");
 	return;
@@ -424,6 +582,18 @@ foreach my $database (qw(plain inserts))
 	check_restored($source, $database, $database);
 }
 
+# Where hashes of values are other ones than where the dump was made: whoever is tied
+# is found all the same, by the dump's events and by what comes.
+$source->safe_psql('postgres', 'CREATE DATABASE elsewhere');
+$source->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $source->connstr('elsewhere'), '-f', "$directory/plain.sql" ], 'elsewhere: restored');
+isnt($source->safe_psql('elsewhere', q{
+WITH w AS (UPDATE automation.wait SET tie = tie # 1 RETURNING 1),
+	e AS (UPDATE automation.enrollment SET waiting = jsonb_set(waiting, '{ties}', (SELECT jsonb_agg(t::bigint # 1) FROM jsonb_array_elements_text(waiting -> 'ties') t)) WHERE waiting ? 'ties'),
+	v AS (UPDATE automation.event_0 SET ties = (SELECT array_agg(t # 1) FROM unnest(ties) t) WHERE ties IS NOT NULL)
+SELECT count(*) FROM w}), 0, 'elsewhere: ties are other ones');
+$source->safe_psql('elsewhere', 'CALL automation.arm()');
+same(go_on($source, 'elsewhere'), $expected, 'elsewhere: all go on exactly once');
+
 # Into another cluster, where the roles have other OIDs
 $live->safe_psql('postgres', 'CREATE ROLE nobody; CREATE ROLE app LOGIN; CREATE ROLE other LOGIN');
 
@@ -450,7 +620,7 @@ foreach my $registered (0, 1)
 		"$database: schema restored");
 	$source->safe_psql($database, 'CALL automation.reconcile()') if $registered;
 	is( $source->safe_psql($database, 'SELECT count(*) FROM automation.workflows'),
-		$registered ? 11 : 0, "$database: workflows that are registered before the data comes");
+		$registered ? 19 : 0, "$database: workflows that are registered before the data comes");
 	$source->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $source->connstr($database), '-f', "$directory/data.sql" ],
 		"$database: data restored");
 	check_restored($source, $database, $database);
