@@ -39,6 +39,8 @@
 #include "timer.h"
 
 #define CLEAN_ROWS 1000
+/* A moment of time that goes by does not come again sooner than this. */
+#define MOMENTS_APART USECS_PER_SEC
 
 void
 wf_look_begin(Look *look, Program *program, const char *subject, TimestampTz now)
@@ -322,7 +324,8 @@ fire(Due *due, Program *program, const WorkflowRow *row, const ItemOptions *opti
 
 		due->fired_at = at;
 		due->at = 0;
-		arm(due, &look, moment, Max(at, options->now));
+		/* one that is always just about to come would never let us go */
+		arm(due, &look, moment, Max(at + MOMENTS_APART, options->now));
 		enter(due, at, &look, row, options);
 	}
 	wf_look_end(&look);

@@ -271,6 +271,11 @@ move_rows(int workflow, int owner)
 	wf_engine_sql("UPDATE automation.timer t SET owner = $2 FROM automation.due d WHERE d.workflow = $1"
 				  " AND t.owner = d.owner AND t.at = coalesce(d.at, d.look_at) AND t.enrollment = -d.id", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.due SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	/* a condition is a text of the old owner's, which nobody else has accepted */
+	wf_engine_sql("UPDATE automation.job SET state = 'cancelled', finished_at = automation.now(), next_at = 'infinity',"
+				  " error = pg_catalog.jsonb_build_object('message', 'the workflow got another owner, who did not write the condition')"
+				  " WHERE workflow = $1 AND owner <> $2 AND kind = 'B' AND finished_at IS NULL AND args ? 'where'",
+				  "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.job SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);

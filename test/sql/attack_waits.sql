@@ -55,6 +55,34 @@ CALL automation.run();
 SELECT goal, outcome FROM automation.goal_reached WHERE workflow = 'wins';
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'automation.goal_reached'::regclass AND tgfoid <> 'automation.capture'::regproc;
 
+-- 3. The condition of a backfill is a text of the owner who gave it: it does not run as the next one,
+-- who has accepted what he could see of the workflow
+GRANT USAGE ON SCHEMA alice TO bob;
+GRANT ALL ON log, contact TO bob;
+TRUNCATE log;
+CREATE FUNCTION peek() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN INSERT INTO alice.log VALUES ('peeks as ' || current_user); RETURN true; END$$;
+CREATE FUNCTION moves(c contact) RETURNS bigint LANGUAGE workflow AS $$ ENROLL AGAIN; BEGIN INSERT INTO alice.log VALUES ('entered'); END $$;
+SELECT job IS NOT NULL FROM automation.backfill('moves', 'alice.peek()');
+SELECT job IS NOT NULL FROM automation.backfill('moves');
+\c - postgres
+SET client_min_messages = warning;
+ALTER FUNCTION alice.moves OWNER TO bob;
+\c - bob
+SET client_min_messages = warning;
+SELECT automation.accept_versions('alice.moves');
+CALL automation.run();
+SELECT kind, what, state, done, error, owner FROM automation.progress ORDER BY job;
+SELECT * FROM alice.log;
+
+-- 4. A moment that is always just about to come lets the others come, too
+\c - alice
+SET search_path = alice;
+SET statement_timeout = '60s';
+CREATE FUNCTION soon(c contact) RETURNS bigint LANGUAGE workflow AS $$ AT now() + '1 microsecond' WHEN c.n = 9; ENROLL AGAIN; BEGIN END $$;
+CALL automation.run();
+CALL automation.advance('1 second');
+SELECT count(*) BETWEEN 1 AND 10 AS few FROM automation.journal WHERE workflow = 'soon' AND event = 'entered';
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA alice CASCADE;
