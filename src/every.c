@@ -197,17 +197,42 @@ wf_every_committed(void)
 void
 wf_every_rolled_back(void)
 {
+	List	   *all = list_copy(kept);
 	ListCell   *lc;
 
-	foreach(lc, kept)
+	foreach(lc, all)
 	{
 		Rows	   *rows = lfirst(lc);
 
+		if (rows->filled == 0)
+		{
+			forget_rows(rows);
+			continue;
+		}
 		rows->over = false;
 		if (rows->committed != rows->read)
 			tuplestore_copy_read_pointer(rows->store, rows->mark, 0);
 		rows->read = rows->committed;
 	}
+	list_free(all);
+}
+
+/* Of runs that somebody else ended: cancelled, failed, or dropped with their
+ * workflow. Should that be rolled back, FOR is evaluated again. */
+static void
+forget_ended(void)
+{
+	List	   *all = list_copy(kept);
+	ListCell   *lc;
+
+	foreach(lc, all)
+	{
+		Job		   *job = wf_job_load(((Rows *) lfirst(lc))->job);
+
+		if (job == NULL || job->finished_at != 0)
+			forget_rows(lfirst(lc));
+	}
+	list_free(all);
 }
 
 /* The next row's arguments; NULL: there is none. */
@@ -246,6 +271,7 @@ begin(Job *job, const Every *every, const ItemOptions *options)
 
 	if (rows)
 		forget_rows(rows);				/* somebody else went on with it meanwhile */
+	forget_ended();
 	rows = fill_rows(job, every, options->now);
 	rows->filled = times_filled(job) + 1;
 	job->position = psprintf("%d", rows->filled);

@@ -27,12 +27,15 @@
 
 #define LOCK_PATIENCE	"2s"
 
-/* Calls that will never end otherwise: tell who waits for them. */
+/* Calls that will never end otherwise, whether they have entered or are queued:
+ * tell who waits for them. */
 static void
 close_calls(int workflow)
 {
-	List	   *calls = wf_engine_ids("DELETE FROM automation.call c USING automation.enrollment e"
-									  " WHERE e.workflow = $1 AND c.id = e.id RETURNING c.id", "i", workflow);
+	List	   *calls = wf_engine_ids("DELETE FROM automation.call c USING"
+									  " (SELECT id FROM automation.enrollment WHERE workflow = $1 UNION ALL"
+									  "  SELECT target FROM automation.parked WHERE workflow = $1 AND kind = 'H') e"
+									  " WHERE c.id = e.id RETURNING c.id", "i", workflow);
 	ListCell   *call;
 	ListCell   *waiter;
 

@@ -222,6 +222,28 @@ CALL automation.run();
 SET search_path = calls; SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
 CALL automation.run();
 SELECT logged();
+-- A call that is queued ends with its workflow, and who waits for it goes on.
+CREATE FUNCTION queued(i item) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+END $$;
+CREATE FUNCTION caller_of_queued(i item) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+DECLARE
+  n bigint;
+BEGIN
+  SELECT queued(i) INTO n;
+  WAIT UNTIL automation.finished(n);
+  INSERT INTO log VALUES ('not queued any more ' || i.id);
+END $$;
+SELECT automation.pause('queued', queue => true);
+SELECT count(caller_of_queued(i)) FROM item i WHERE id = 1;
+CALL automation.run();
+SELECT state FROM automation.enrollments WHERE workflow = 'caller_of_queued';
+DROP FUNCTION queued;
+CALL automation.run();
+SELECT logged();
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA calls, calls_other CASCADE;

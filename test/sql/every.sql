@@ -4,6 +4,9 @@ CREATE SCHEMA every AUTHORIZATION app;
 CREATE ROLE every_other LOGIN;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 GRANT USAGE ON SCHEMA every TO every_other;
+-- Runs whose rows the session keeps in memory.
+CREATE FUNCTION every.kept() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS
+  $$ SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'automation run of EVERY' $$;
 \c - app
 SET search_path = every; SET timezone = 'UTC';
 
@@ -176,11 +179,29 @@ SELECT state, done, total, attempt > 0 AS tried, error FROM automation.progress 
 SELECT severity, code, subject, remedy FROM automation.health() WHERE code = 'run_failed';
 CALL automation.advance('24 hours');
 SELECT state, done, error FROM automation.progress WHERE workflow = 'failing' ORDER BY job;
+SELECT kept();
 UPDATE divisor SET d = 1;
 CALL automation.advance('24 hours');
 SELECT logged();
 SELECT state, done, error FROM automation.progress WHERE workflow = 'failing' ORDER BY job;
 DROP FUNCTION failing;
+
+-- What is kept of a run that was cancelled goes with the next one.
+CREATE TABLE crowd (id int PRIMARY KEY);
+INSERT INTO crowd SELECT generate_series(1, 500);
+CREATE FUNCTION cancelled(c crowd) RETURNS bigint LANGUAGE workflow AS $$
+  EVERY '0 10 * * *' FOR SELECT id FROM crowd;
+  ENROLL AGAIN;
+BEGIN
+  SELECT automation.cancel_job(job) FROM automation.progress WHERE workflow = 'cancelled' AND state = 'running';
+END $$;
+SELECT automation.schedule_next('0 10 * * *') - automation.now() + interval '10 seconds' AS step \gset
+CALL automation.advance(:'step');
+CALL automation.advance('24 hours');
+CALL automation.advance('24 hours');
+SELECT state, done < total AS in_the_middle FROM automation.progress WHERE workflow = 'cancelled' ORDER BY job;
+SELECT kept();
+DROP FUNCTION cancelled;
 
 -- A row with an error: it alone is tried again.
 CREATE FUNCTION choosy(p person) RETURNS bigint LANGUAGE workflow AS $$
