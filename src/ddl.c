@@ -45,6 +45,9 @@ PG_FUNCTION_INFO_V1(wf_ddl_end);
 PG_FUNCTION_INFO_V1(wf_sql_drop);
 PG_FUNCTION_INFO_V1(wf_ddl_start);
 
+/* When more than that is dropped at once, all definitions are checked. */
+#define NAMES_MAX 100
+
 /* One object of the command. */
 typedef struct Touched
 {
@@ -511,11 +514,28 @@ forget_dropped(void *arg)
 	wf_arm_relations(watched, true);
 }
 
+/* Functions that named what was dropped. */
+static void
+list_left_behind(void *arg)
+{
+	Command    *command = arg;
+	ListCell   *cell;
+
+	foreach(cell, list_copy(command->names))
+		add_users_of(command, InvalidOid, InvalidOid, lfirst(cell));
+}
+
 static void
 sql_drop(Command *command)
 {
-	if (wf_guarded("forget what was dropped", forget_dropped, command) && command->names != NIL && !restore_mode())
-		wf_revalidate_users(NIL, command->names);
+	if (!wf_guarded("forget what was dropped", forget_dropped, command) || command->names == NIL ||
+		restore_mode() || wf_workflow_all() == NIL)
+		return;
+	if (list_length(command->names) > NAMES_MAX)
+		command->names = NIL;
+	else
+		(void) wf_guarded("find what looks through an object", list_left_behind, command);
+	wf_revalidate_users(NIL, command->names);
 }
 
 Datum

@@ -12,7 +12,7 @@
  * Called by tied.c in an item, as the workflow's owner.  The query is made here of
  * names only, all of them qualified, and of the equality operators of the columns'
  * default operator classes; its plan is kept as long as the process lives and the
- * rule says the same.  Row security applies: who may not see a row has not seen it
+ * names are the same.  Row security applies: who may not see a row has not seen it
  * in his condition either.  A row on the way that is gone or altered is no matter of
  * this path: its own change has ties of its own.
  */
@@ -61,7 +61,7 @@ typedef struct Origin
 typedef struct PathPlan
 {
 	int			rule;					/* hash key */
-	Jsonb	   *path;					/* what it was made of; NULL: nothing is kept */
+	char	   *query;					/* with the names of today; NULL: nothing is kept */
 	Oid			type;
 	SPIPlanPtr	plan;
 } PathPlan;
@@ -198,12 +198,6 @@ query_of(List *links, Oid type)
 					from.data, where.data);
 }
 
-static bool
-same_path(const Jsonb *a, const Jsonb *b)
-{
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
-}
-
 static PathPlan *
 plan_entry(int rule)
 {
@@ -218,35 +212,36 @@ plan_entry(int rule)
 	}
 	entry = hash_search(plans, &rule, HASH_ENTER, &found);
 	if (!found)
-		entry->path = NULL;
+		entry->query = NULL;
 	return entry;
 }
 
-/* The plan for values of a type; SPI is connected. */
+/* The plan for values of a type; SPI is connected.  A table or column may have got
+ * another name, and its name another table. */
 static SPIPlanPtr
 plan_of(const Rule *rule, List *links, Oid type)
 {
 	PathPlan   *entry = plan_entry(rule->id);
+	char	   *query = query_of(links, type);
 	SPIPlanPtr	plan;
 
-	if (entry->path != NULL && entry->type == type && same_path(entry->path, rule->path))
+	if (entry->query != NULL && entry->type == type && strcmp(entry->query, query) == 0)
 		return entry->plan;
-	if (entry->path != NULL)
+	if (entry->query != NULL)
 	{
-		Jsonb	   *path = entry->path;
+		char	   *old = entry->query;
 
-		entry->path = NULL;
-		pfree(path);
+		entry->query = NULL;
+		pfree(old);
 		SPI_freeplan(entry->plan);
 	}
-	plan = SPI_prepare(query_of(links, type), 1, &type);
+	plan = SPI_prepare(query, 1, &type);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
 	entry->plan = plan;
 	entry->type = type;
-	entry->path = (Jsonb *) MemoryContextAlloc(TopMemoryContext, VARSIZE(rule->path));
-	memcpy(entry->path, rule->path, VARSIZE(rule->path));
+	entry->query = MemoryContextStrdup(TopMemoryContext, query);
 	return plan;
 }
 

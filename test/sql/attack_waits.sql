@@ -83,6 +83,43 @@ CALL automation.run();
 CALL automation.advance('1 second');
 SELECT count(*) BETWEEN 1 AND 10 AS few FROM automation.journal WHERE workflow = 'soon' AND event = 'entered';
 
+-- 5. A table on the way to those who wait gets another name, and its name another table
+RESET statement_timeout;
+DROP FUNCTION soon, swells, wins;
+CREATE TABLE cart (id int PRIMARY KEY, contact_id int);
+CREATE TABLE bought (id int PRIMARY KEY, cart_id int);
+CREATE FUNCTION has_bought(contact int) RETURNS boolean STABLE LANGUAGE sql AS
+$$SELECT EXISTS (SELECT FROM bought b JOIN cart k ON k.id = b.cart_id WHERE k.contact_id = $1)$$;
+CREATE FUNCTION waits(c contact) RETURNS bigint LANGUAGE workflow AS $$ AFTER INSERT; BEGIN WAIT UNTIL has_bought(c.id) TIMEOUT '9 days'; END $$;
+INSERT INTO contact SELECT i FROM generate_series(11, 13) i;
+INSERT INTO cart SELECT i, i FROM generate_series(11, 13) i;
+CALL automation.run();
+INSERT INTO bought VALUES (1, 11);
+CALL automation.run();
+SELECT subject_key FROM automation.enrollments ORDER BY 1;
+BEGIN;
+ALTER TABLE cart RENAME TO basket;
+CREATE TABLE cart (id int PRIMARY KEY, contact_id int);
+CREATE OR REPLACE FUNCTION has_bought(contact int) RETURNS boolean STABLE LANGUAGE sql AS
+$$SELECT EXISTS (SELECT FROM bought b JOIN basket k ON k.id = b.cart_id WHERE k.contact_id = $1)$$;
+COMMIT;
+CALL automation.run();
+INSERT INTO bought VALUES (2, 12);
+CALL automation.run();
+SELECT subject_key FROM automation.enrollments ORDER BY 1;
+
+-- 6. A table that a function names is dropped: nobody waits for what can't come
+\set VERBOSITY terse
+DROP TABLE bought;
+SELECT hold FROM automation.workflows WHERE name = 'waits';
+CREATE TABLE bought (id int PRIMARY KEY, cart_id int);
+CREATE OR REPLACE FUNCTION has_bought(contact int) RETURNS boolean STABLE LANGUAGE sql AS
+$$SELECT EXISTS (SELECT FROM bought b JOIN basket k ON k.id = b.cart_id WHERE k.contact_id = $1)$$;
+SELECT hold FROM automation.workflows WHERE name = 'waits';
+INSERT INTO bought VALUES (3, 13);
+CALL automation.run();
+SELECT subject_key FROM automation.enrollments ORDER BY 1;
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA alice CASCADE;
