@@ -57,6 +57,8 @@ SELECT j.id AS job,
        j.at,
        j.started_at,
        CASE WHEN j.finished_at IS NULL AND j.done > 0 AND j.total >= j.done AND automation.now() > j.started_at
+                 -- in 100 years at most
+                 AND extract(epoch FROM automation.now() - j.started_at) * (j.total - j.done) / j.done < 3.15e9
             THEN automation.now() + (automation.now() - j.started_at) * ((j.total - j.done)::double precision / j.done) END AS eta,
        j.finished_at,
        j.attempt,

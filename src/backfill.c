@@ -400,6 +400,7 @@ wf_backfill(PG_FUNCTION_ARGS)
 	refuse_in_workflow();
 	row = wf_workflow_named(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	wf_workflow_require_owner(row);
+	wf_workflow_require_author(row);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	wf_program_new_batch();

@@ -53,6 +53,7 @@ extern WorkflowRow *wf_workflow_named(const char *name);
 extern bool wf_workflow_owned(const WorkflowRow *row);
 /* ERROR unless he may. */
 extern void wf_workflow_require_owner(const WorkflowRow *row);
+extern void wf_workflow_require_author(const WorkflowRow *row);
 
 /* --- commands.c --- */
 

@@ -21,6 +21,8 @@
 #include "signature.h"
 #include "winner.h"
 
+#define AFTER_MAX_YEARS 100
+
 PG_FUNCTION_INFO_V1(wf_decide);
 
 enum
@@ -180,6 +182,7 @@ static void
 check_rule(const Request *request, const SplitRule *rule)
 {
 	Interval	zero = {0, 0, 0};
+	Interval	most = {.month = AFTER_MAX_YEARS * MONTHS_PER_YEAR};
 
 	if (!is_among(rule->goal, request->goals))
 		refuse_name(request, "goal", rule->goal, request->goals);
@@ -192,6 +195,11 @@ check_rule(const Request *request, const SplitRule *rule)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"after\" must be a time to pass")));
+	/* automation.splits counts with it, for everybody */
+	if (DatumGetBool(DirectFunctionCall2(interval_gt, IntervalPGetDatum(rule->after), IntervalPGetDatum(&most))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"after\" must be %d years at most", AFTER_MAX_YEARS)));
 	if (rule->at_least < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

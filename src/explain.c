@@ -472,6 +472,7 @@ wf_explain(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	row = wf_workflow_named(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	wf_workflow_require_owner(row);
+	wf_workflow_require_author(row);
 	InitMaterializedSRF(fcinfo, 0);
 	x.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	sig = wf_signature_load(row->routine);

@@ -463,12 +463,7 @@ start_job(const Migration *m, int64 total)
 static void
 require_own_version(const WorkflowRow *row)
 {
-	if (wf_engine_sql("SELECT FROM automation.workflow_version WHERE workflow = $1 AND version = $2 AND author = $3",
-					  "iii", row->id, row->version, row->owner) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("version %d of workflow %s is of another author", row->version, row->signature),
-				 errhint("See it and accept it: SELECT automation.accept_versions('%s').", row->signature)));
+	wf_workflow_require_author(row);
 	if (row->hold && strcmp(row->hold, "definition_invalid") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

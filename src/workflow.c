@@ -28,6 +28,7 @@
 
 #include "commands.h"
 #include "compat.h"
+#include "enginesql.h"
 #include "owner.h"
 #include "parser.h"
 #include "signature.h"
@@ -360,4 +361,26 @@ wf_workflow_require_owner(const WorkflowRow *row)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of workflow %s", row->signature)));
+}
+
+/*
+ * Nothing that another role has written is read as an expression before the owner has
+ * accepted it; not by his own commands either.
+ */
+void
+wf_workflow_require_author(const WorkflowRow *row)
+{
+	Oid			owner = wf_routine_owner(row->routine);
+
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function of workflow %s is missing", row->signature)));
+	if (owner != wf_owner_role(row->owner) ||
+		wf_engine_sql("SELECT FROM automation.workflow_version WHERE workflow = $1 AND version = $2 AND author = $3",
+					  "iii", row->id, row->version, row->owner) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of workflow %s is of another author", row->version, row->signature),
+				 errhint("See it and accept it: SELECT automation.accept_versions('%s').", row->signature)));
 }

@@ -120,6 +120,38 @@ INSERT INTO bought VALUES (3, 13);
 CALL automation.run();
 SELECT subject_key FROM automation.enrollments ORDER BY 1;
 
+-- 7. What another role wrote is not evaluated for the new owner's commands either, before he
+-- has accepted it: neither keys nor the checks of domains, which reading a constant calls
+DROP FUNCTION waits;
+CREATE FUNCTION says(x text) RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE WARNING '% is read as %', x, current_user; RETURN x; END$$;
+CREATE DOMAIN spoken AS text CHECK (alice.says(VALUE) IS NOT NULL);
+SET client_min_messages = error;
+CREATE FUNCTION talks(c contact) RETURNS bigint LANGUAGE workflow AS
+$$ ENROLL AGAIN PER alice.says('key'); BEGIN WAIT UNTIL c.n::text = ANY ('{constant}'::alice.spoken[]); END $$;
+\c - postgres
+SET client_min_messages = error;
+ALTER FUNCTION alice.talks OWNER TO bob;
+\c - bob
+SET client_min_messages = warning;
+SELECT * FROM automation.backfill('alice.talks', dry_run => true);
+SELECT * FROM automation.backfill('alice.talks', 'true');
+SELECT * FROM automation.explain('alice.talks');
+SELECT * FROM automation.migrate('alice.talks');
+\c - postgres
+SELECT * FROM automation.explain('alice.talks');
+
+-- 8. A time that nobody can count with, in a view that everybody reads
+\c - alice
+SET search_path = alice;
+SET client_min_messages = warning;
+CREATE FUNCTION divides(c contact) RETURNS bigint LANGUAGE workflow AS
+$$ ENROLL AGAIN; DECLARE arm text; BEGIN SPLIT arm INTO a, b; WAIT FOR '1 day'; GOAL g WHEN c.n = 8; END $$;
+SELECT automation.decide('divides', 'arm', goal => 'g', after => '178000000 years', at_least => 1);
+SELECT automation.decide('divides', 'arm', goal => 'g', after => '100 years', at_least => 1);
+SELECT divides(c) IS NOT NULL FROM contact c WHERE id = 1;
+CALL automation.run();
+SELECT sum(people), sum(counted) FROM automation.splits WHERE workflow = 'divides';
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA alice CASCADE;
