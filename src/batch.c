@@ -734,6 +734,15 @@ regain_seat(Engine *engine)
 	return true;
 }
 
+/* Was the statement of this session cancelled, by its user or by its time limit?
+ * Whoever raises an error with that code elsewhere, in an item, cancels nothing. */
+static bool
+is_cancel(const Engine *engine, const ErrorData *error)
+{
+	return engine->foreground && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !wf_watchdog_fired() &&
+		error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
 /* Runs a settling function in a transaction of its own; false if it failed too. */
 static bool
 settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, SettleFunction function)
@@ -763,12 +772,20 @@ settle_in_transaction(Engine *engine, WorkItem item, const Failure *failure, Set
 	}
 	PG_CATCH();
 	{
+		ErrorData  *error;
+		bool		cancelled;
+
 		MemoryContextSwitchTo(engine->context);
 		if (ProcDiePending)
 			PG_RE_THROW();
+		error = CopyErrorData();
+		cancelled = is_cancel(engine, error);
 		FlushErrorState();
 		rollback_batch(engine);
 		wf_blame_clear();
+		if (cancelled)
+			ReThrowError(error);
+		FreeErrorData(error);
 	}
 	PG_END_TRY();
 	return done;
@@ -844,15 +861,6 @@ note_success(Engine *engine)
 	}
 	engine->limit = 0;
 	wf_blame_clear();
-}
-
-/* Was the statement of this session cancelled, by its user or by its time limit?
- * Whoever raises an error with that code elsewhere, in an item, cancels nothing. */
-static bool
-is_cancel(const Engine *engine, const ErrorData *error)
-{
-	return engine->foreground && error->sqlerrcode == ERRCODE_QUERY_CANCELED && !wf_watchdog_fired() &&
-		error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
 /* Copies the error and takes the batch back. */

@@ -176,6 +176,29 @@ INSERT INTO log VALUES ('fast');
 CALL automation.run();
 SELECT what FROM log ORDER BY what;
 
+-- It also ends what is done about an item that has failed
+CREATE SEQUENCE attempt;
+CREATE FUNCTION key_of(int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  IF nextval('attempt') = 1 THEN
+    RAISE EXCEPTION 'no key';
+  END IF;
+  PERFORM pg_sleep(1000);
+  RETURN $1;
+END $$;
+CREATE FUNCTION keyed(p person) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN PER key_of(p.id);
+BEGIN
+END $$;
+SELECT count(keyed(p)) FROM person p WHERE id = 1;
+SET statement_timeout = '200ms';
+\set VERBOSITY terse
+CALL automation.run();
+\set VERBOSITY default
+RESET statement_timeout;
+SELECT last_value FROM attempt;
+DROP FUNCTION keyed;
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA fuzzed CASCADE;
