@@ -32,7 +32,8 @@ my %growth_per_input = (top => 0, rest => 0, cache => 300, resident => 1000);
 
 # top: directory of the project; connect: data source without the database;
 # database: callback that makes a database anew and returns its name; encoding of
-# it, if not UTF8; seed;
+# it, if not UTF8; seed; language: only what the grammar makes, mostly without
+# mistakes, is run, and at length;
 # findings: directory for them; say: callback for lines.
 sub new
 {
@@ -62,10 +63,11 @@ sub input
 	srand(($self->{seed} * 1000003 + $n * 7919) % 4294967291);
 	rand() for 1 .. 3;
 	$other = pick(@{ $self->{seeds} })->{body};
-	if (chance(4))
+	local $FuzzGrammar::calm = $self->{language} || chance(3);
+	if ($self->{language} || chance(4))
 	{
 		$input = generate();
-		$input->{body} = mutate($input->{body}, $other) if chance(4);
+		$input->{body} = mutate($input->{body}, $other) if !$FuzzGrammar::calm && chance(4);
 	}
 	else
 	{
@@ -74,11 +76,11 @@ sub input
 		$input->{schema} = $input->{schema} eq 'crm' ? 'fuzz' : 'crm' if chance(40);
 		$input->{body} = mutate($input->{body}, $other) unless chance(25);
 	}
-	mutate_signature($input) if chance(12);
+	mutate_signature($input) if !$self->{language} && chance(12);
 	$input->{quote} = chance(6) ? 1 + int(rand(2)) : 0;
 	$input->{unchecked} = chance(6);
 	$input->{replace} = chance(3);
-	plan($input, pick(@{ $self->{seeds} })->{body}) if chance(2);
+	plan($input, pick(@{ $self->{seeds} })->{body}, $self->{language} ? 14 : 6) if $self->{language} || chance(2);
 	$input->{number} = $n;
 	return $input;
 }
@@ -150,7 +152,7 @@ sub script
 	$text .= "SET search_path = $input->{schema};\n";
 	$text .= "SET check_function_bodies = off;\n" if $input->{unchecked};
 	$text .= FuzzSession::statement($input, $input->{replace}) . ";\n";
-	$text .= ($_->{define} ? FuzzSession::statement($_->{define}, 1) : $_->{sql}) . ";\n" for @{ $input->{plan} // [] };
+	$text .= ($_->{define} ? FuzzSession::statement($_->{define}, 1) : $_->{fault} ? '-- ' . join(', ', %{ $_->{fault} }) : $_->{sql}) . ";\n" for @{ $input->{plan} // [] };
 	return $text;
 }
 

@@ -57,6 +57,7 @@ sub fresh
 	$dbh->disconnect;
 	# a copied engine stands still until somebody says that it may go on
 	$dbh = $self->superuser('fuzz');
+	$dbh->do('CREATE EXTENSION pg_cron') if ($dbh->selectrow_array(q{SELECT current_setting('cron.database_name', true)}) // '') eq 'fuzz';
 	$dbh->do('CALL automation.arm()');
 	$dbh->disconnect;
 	return 'fuzz';

@@ -82,9 +82,22 @@ my %changes = (
 	},
 );
 
+# Rows that conditions of other workflows hang on: of a contact that is likely to wait.
+my $somebody = "(SELECT id FROM contact ORDER BY id DESC OFFSET random() * 3 LIMIT 1)";
+my @tied_changes = (
+	"INSERT INTO fuzz.cart (contact, state) VALUES ($somebody, 'open')", "UPDATE fuzz.cart SET state = 'closed' WHERE contact = $somebody",
+	"UPDATE fuzz.cart SET state = 'open', contact = $somebody WHERE id = (SELECT max(id) FROM fuzz.cart)", "DELETE FROM fuzz.cart WHERE contact = $somebody",
+	"INSERT INTO fuzz.purchase (contact, cart, status, amount, at) SELECT $somebody, max(id), 'new', 10, now() FROM fuzz.cart",
+	"INSERT INTO fuzz.purchase (contact, status, amount) VALUES ($somebody, 'paid', 100)", "UPDATE fuzz.purchase SET status = 'paid', amount = amount + 1 WHERE contact = $somebody",
+	"UPDATE fuzz.purchase SET status = 'sent', cart = (SELECT max(id) FROM fuzz.cart) WHERE contact = $somebody", "DELETE FROM fuzz.purchase WHERE contact = $somebody",
+	"UPDATE fuzz.purchase SET contact = $somebody WHERE id = (SELECT max(id) FROM fuzz.purchase)", 'TRUNCATE fuzz.purchase', 'TRUNCATE fuzz.cart, fuzz.purchase',
+	"DO \$\$ BEGIN INSERT INTO fuzz.cart (contact, state) VALUES ($somebody, 'closed'); BEGIN DELETE FROM fuzz.cart; RAISE 'x'; EXCEPTION WHEN OTHERS THEN NULL; END; UPDATE fuzz.cart SET state = 'closed'; END \$\$",
+	"MERGE INTO fuzz.purchase y USING (SELECT $somebody AS id) q ON y.contact = q.id WHEN MATCHED THEN UPDATE SET status = 'paid' WHEN NOT MATCHED THEN INSERT (contact, status, amount) VALUES (q.id, 'paid', 7)");
+
 sub change
 {
 	my ($input) = @_;
+	return { kind => 'change', sql => pick(@tied_changes) } if $input->{body} =~ /fuzz\.(?:purchase|cart|paid|has_paid)/ && !chance(3);
 	my $tables = $changes{ $input->{schema} };
 	my @named = grep { "$input->{args} $input->{body}" =~ /\b$_\b/ } sort keys %$tables;
 
@@ -108,6 +121,25 @@ sub hand_call
 	return { kind => 'command', sql => "SELECT $input->{name}(" . join(', ', @values) . ')' };
 }
 
+# Jobs, splits, live edits, and what else is done to those inside.
+sub new_command
+{
+	my ($name, $enrollment) = @_;
+
+	return { kind => 'command', sql => pick(
+			"SELECT automation.pause($name, hold => true, queue => true)", "SELECT automation.pause($name, queue => true)", "SELECT automation.resume($name, 'shift')",
+			"SELECT automation.resume($name, rate => 5)", "SELECT automation.resume($name, 'skip', skip_if_later_than => '1 hour')", "SELECT automation.hold($enrollment)",
+			"SELECT automation.hold(id) FROM automation.enrollments LIMIT 3", "SELECT automation.release(id) FROM automation.enrollments", "SELECT automation.allow_again($name, t) FROM contact t LIMIT 2",
+			"SELECT * FROM automation.backfill($name)", "SELECT * FROM automation.backfill($name, 'c.score > 10')", "SELECT * FROM automation.backfill($name, 'c.id < 4', dry_run => true)",
+			"SELECT * FROM automation.backfill($name, rate => 2)", "SELECT * FROM automation.backfill($name, " . FuzzText::quoted(FuzzText::nasty()) . ')',
+			"SELECT * FROM automation.migrate($name)", "SELECT * FROM automation.migrate($name)", "SELECT * FROM automation.migrate($name, dry_run => true)",
+			"SELECT * FROM automation.migrate($name, '{\"*\": \"next\"}')", "SELECT * FROM automation.migrate($name, '{\"*\": \"end\", \"a\": \"again\"}')",
+			"SELECT * FROM automation.migrate($name, '{\"12\": \"13\"}', from_version => 1)", "SELECT automation.decide($name, 's', goal => 'g', after => '1 hour', at_least => 1)",
+			"SELECT automation.decide($name, 's', winner => 'a')", "SELECT automation.decide($name, 's')", "SELECT * FROM automation.explain($name)",
+			"SELECT automation.cancel_job(job) FROM automation.progress", "DO \$\$ DECLARE i bigint; BEGIN FOR i IN SELECT id FROM automation.schedules LOOP CALL automation.tick(i); END LOOP; END \$\$",
+			'CALL automation.tick(1)', "SELECT automation.retry($name)", "SELECT * FROM automation.health()") };
+}
+
 sub command
 {
 	my ($input) = @_;
@@ -115,6 +147,7 @@ sub command
 	my $enrollment = '(SELECT max(id) FROM automation.enrollments)';
 
 	return hand_call($input) if chance(3);
+	return new_command($name, $enrollment) if chance(2);
 	return { kind => 'command', sql => pick(
 			"SELECT automation.pause($name)", "SELECT automation.pause($name, true)", "SELECT automation.resume($name)", "SELECT automation.retry($name)",
 			"SELECT automation.retry($enrollment)", "SELECT automation.unenroll($enrollment)", "SELECT automation.unenroll($name, 1::bigint)",
@@ -134,7 +167,22 @@ sub engine
 
 sub look
 {
-	return { kind => 'engine', sql => 'SELECT count(*) FROM (SELECT * FROM automation.' . pick('workflows', 'enrollments', 'stat') . ') x' };
+	return { kind => 'engine', sql => 'SELECT count(*) FROM (SELECT * FROM automation.' . pick('workflows', 'enrollments', 'stat', 'progress', 'moments', 'splits', 'schedules', 'journal', 'goal_reached', 'health()') . ') x' };
+}
+
+my $paid = "CREATE OR REPLACE VIEW fuzz.paid AS SELECT o.*, k.state FROM fuzz.purchase o LEFT JOIN fuzz.cart k ON k.id = o.cart WHERE o.status = 'paid'";
+my $has_paid = "CREATE OR REPLACE FUNCTION fuzz.has_paid(who bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM fuzz.paid WHERE contact = who)'";
+
+# Somebody else in the way: a fault of another session while the engine runs there, or
+# here. "there" is what the other session does first, "end" how it comes to an end.
+sub fault
+{
+	return { kind => 'engine', fault => pick(
+			{ there => 'CALL automation.run()', end => 'terminate' }, { there => 'CALL automation.run()', end => 'cancel' },
+			{ there => "CALL automation.advance('1 day')", end => 'terminate' },
+			{ there => 'LOCK TABLE contact', here => 'CALL automation.run()', end => 'rollback' }, { there => 'LOCK TABLE fuzz.purchase', here => 'CALL automation.run()', end => 'terminate' },
+			{ there => 'UPDATE contact SET score = 50', here => 'CALL automation.run()', end => 'rollback' }, { there => "UPDATE fuzz.purchase SET status = 'paid'", here => 'CALL automation.run()', end => 'commit' },
+			{ there => "INSERT INTO contact (name, score) VALUES ('other', 40)", here => "CALL automation.advance('1 hour')", end => pick('commit', 'terminate', 'rollback') }) };
 }
 
 # Takes a column or a type away under the workflow's feet, and gives it back.
@@ -145,24 +193,34 @@ sub alter
 			[ 'ALTER TABLE contact RENAME COLUMN score TO score_', 'ALTER TABLE contact RENAME COLUMN score_ TO score' ],
 			[ 'ALTER TABLE deal RENAME TO deal_', 'ALTER TABLE deal_ RENAME TO deal' ],
 			[ 'ALTER TABLE contact ALTER COLUMN name TYPE varchar', 'ALTER TABLE contact ALTER COLUMN name TYPE text' ],
+			[ 'ALTER TABLE fuzz.purchase RENAME COLUMN status TO status_', 'ALTER TABLE fuzz.purchase RENAME COLUMN status_ TO status' ],
+			[ 'ALTER TABLE fuzz.purchase ALTER COLUMN contact TYPE bigint', 'SELECT 1' ],
+			[ 'ALTER TABLE fuzz.cart RENAME TO cart_', 'ALTER TABLE fuzz.cart_ RENAME TO cart' ],
+			[ 'ALTER TABLE fuzz.cart DROP COLUMN state CASCADE', "ALTER TABLE fuzz.cart ADD COLUMN IF NOT EXISTS state text; $paid" ],
+			[ 'DROP VIEW fuzz.paid', $paid ],
+			[ 'DROP FUNCTION fuzz.has_paid', $has_paid ],
+			[ "CREATE OR REPLACE FUNCTION fuzz.has_paid(who bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM fuzz.cart WHERE contact = who AND state = ''closed'')'", $has_paid ],
+			[ 'CREATE OR REPLACE FUNCTION fuzz.has_paid(who bigint) RETURNS boolean LANGUAGE sql STABLE AS \'SELECT true\'', $has_paid ],
+			[ "CREATE OR REPLACE FUNCTION fuzz.has_paid(who bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN 1 / 0 > 1; END'", $has_paid ],
+			[ "CREATE OR REPLACE VIEW fuzz.paid AS SELECT o.*, NULL::text AS state FROM fuzz.purchase o WHERE o.amount > 50", $paid ],
 			[ 'ALTER TABLE contact ADD COLUMN IF NOT EXISTS more int', 'SELECT 1' ]) };
 
 	push @{ $input->{undo} }, $back;
 	return { kind => 'command', sql => $there };
 }
 
-# Sets the plan of an input.
+# Sets the plan of an input; steps: about twice as many as it has.
 sub plan
 {
-	my ($input, $other) = @_;
+	my ($input, $other, $steps) = @_;
 	my @plan = map { change($input) } 1 .. 1 + int(rand(3));
 
 	push @plan, hand_call($input) if chance(2);
 	push @plan, { kind => 'engine', sql => 'CALL automation.run()' };
-	for (1 .. int(rand(6)))
+	for (1 .. int(rand($steps)))
 	{
 		my $which = rand(10);
-		push @plan, $which < 3.5 ? change($input) : $which < 6 ? command($input) : $which < 9 ? engine() : $which < 9.4 ? look() : $which < 9.6 ? alter($input)
+		push @plan, $which < 3.5 ? change($input) : $which < 6 ? command($input) : $which < 8.6 ? engine() : $which < 9 ? look() : $which < 9.4 ? alter($input) : $which < 9.7 ? fault()
 		  : { define => { %$input, body => chance(2) ? $other : mutate($input->{body}, $other) } };
 	}
 	push @plan, { kind => 'engine', sql => "CALL automation.advance('" . pick('1 day', '2 days', '4 days', '12 days') . "')" };
@@ -170,6 +228,10 @@ sub plan
 	if ($input->{undo})
 	{
 		$_->{kind} = 'command' for grep { ($_->{kind} // '') eq 'change' } @plan;
+	}
+	if ($input->{body} =~ /\bAT [^;]*\b(?:now\(\)|current_|localtime|random|next_time|next_opening|clock_timestamp)/i)
+	{
+		$_->{endless} = 1 for @plan;
 	}
 	$input->{plan} = \@plan;
 	return;

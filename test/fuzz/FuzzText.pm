@@ -130,6 +130,14 @@ my @words = (
 	  contact deal name score value status email id birthday timeout interval timestamptz text int bigint numeric jsonb record void
 	  any anyelement refcursor regclass oid xml ctid tableoid xmin pg_class sealed keyless part membership moment base w));
 
+# A text as a literal of SQL.
+sub quoted
+{
+	my ($text) = @_;
+	$text =~ s/'/''/g;
+	return "'$text'";
+}
+
 sub nasty
 {
 	return pick(@nasty);

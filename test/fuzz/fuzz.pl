@@ -6,6 +6,7 @@
 #   --minutes M         or --inputs N: how long
 #   --first N           number of the first input; with --inputs 1 it repeats one
 #   --findings DIR      where findings are kept
+#   --language          only what the grammar makes, mostly without mistakes
 #   --encoding NAME     of the databases, UTF8 if not said
 #
 # Ends with 1 if anything was found.
@@ -21,7 +22,7 @@ use FuzzDatabase;
 
 $| = 1;
 my %option = (seed => time, minutes => 0, inputs => 0, first => 1, epoch => 10000, findings => '.', psql => 'psql', encoding => 'UTF8');
-GetOptions(\%option, 'connect=s', 'psql=s', 'seed=i', 'minutes=f', 'inputs=i', 'first=i', 'epoch=i', 'findings=s', 'encoding=s') or exit 2;
+GetOptions(\%option, 'connect=s', 'psql=s', 'seed=i', 'minutes=f', 'inputs=i', 'first=i', 'epoch=i', 'findings=s', 'encoding=s', 'language') or exit 2;
 die "--minutes or --inputs\n" unless $option{minutes} || $option{inputs};
 
 my $top = "$FindBin::Bin/../..";
@@ -37,6 +38,7 @@ my $campaign = FuzzCampaign->new(
 	database => sub { return $databases->fresh; },
 	seed => $option{seed},
 	encoding => $option{encoding},
+	language => $option{language},
 	findings => $option{findings},
 	say => $say);
 

@@ -21,7 +21,8 @@ my $inputs = $ENV{FUZZ_INPUTS} // 3000;
 $ENV{PGUSER} = 'postgres';
 my $node = PostgreSQL::Test::Cluster->new('fuzzed');
 $node->init(extra => [ '-U', 'postgres' ]);
-$node->append_conf('postgresql.conf', "jit = off\nlog_statement = none\nlog_min_error_statement = panic\nrestart_after_crash = on\n");
+$node->append_conf('postgresql.conf', "jit = off\nlog_statement = none\nlog_min_error_statement = panic\nrestart_after_crash = on\n"
+	. "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'fuzz'\ncron.log_run = off\ncron.log_statement = off\nautomation.recheck_interval = 24h\n");
 $node->start;
 
 my $connect = 'host=' . $node->host . ';port=' . $node->port;
