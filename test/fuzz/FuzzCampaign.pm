@@ -40,6 +40,7 @@ sub new
 	my ($class, %option) = @_;
 	my $self = bless { %option, seen => {}, count => {}, inputs => 0, findings_count => 0 }, $class;
 
+	$self->{measure_every} = $option{language} ? MEASURE_EVERY / 5 : MEASURE_EVERY;
 	$self->{seeds} = [ read_seeds($option{top}) ];
 	$self->{whole} = [ grep { !$_->{piece} } @{ $self->{seeds} } ];
 	return $self;
@@ -204,7 +205,7 @@ sub judge_memory
 	return if $quarter < 2;
 	my @early = @m[ $quarter .. 2 * $quarter - 1 ];
 	my @late = @m[ -$quarter .. -1 ];
-	my $inputs = (@m - 2 * $quarter) * MEASURE_EVERY;
+	my $inputs = (@m - 2 * $quarter) * $self->{measure_every};
 	my %growth = map { $_ => lowest($_, @late) - lowest($_, @early) } qw(top cache rest resident);
 	$self->say(sprintf 'memory over %d inputs: %s', $inputs,
 		join ', ', map { sprintf '%s %.1f MB (%+.0f kB)', $_, lowest($_, @late) / 1048576, $growth{$_} / 1024 } qw(top cache rest resident));
@@ -288,7 +289,7 @@ sub run
 	{
 		$self->begin_epoch if $done % $option{epoch} == 0;
 		$self->try_one($n++);
-		$self->measure if ++$done % MEASURE_EVERY == 0;
+		$self->measure if ++$done % $self->{measure_every} == 0;
 		$self->judge_memory if $done % $option{epoch} == 0;
 		if (Time::HiRes::time() > $said + 60)
 		{
