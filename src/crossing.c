@@ -436,7 +436,7 @@ carry_wait(Enrollment *e, bool afresh)
 	if (e->state == STATE_RETRYING)
 		e->state = STATE_WAITING;		/* what met the error is not where it goes on */
 	e->waiting = WAITING_BEGIN;
-	e->deadline = e->moment = e->began = e->started = e->pending = 0;
+	e->deadline = e->moment = e->began = e->started = e->pending = e->too_late = 0;
 	e->taken_over = e->swept = false;
 	e->ties = NIL;
 	e->waits_for = NULL;

@@ -57,6 +57,7 @@ typedef struct Enrollment
 	bool		taken_over;				/* from another version: its times and condition are to be asked for anew */
 	List	   *fresh;					/* of int: variables that a new version added, not yet initialised */
 	TimestampTz pending;				/* of a change that came in time but could not be looked at; 0 = none */
+	TimestampTz too_late;				/* resume() with skip: whose time was before this ends, unless what came saves him; 0 = all go on */
 	char	   *snapshot;				/* WAITING_CHANGE: of the batch it began in; NULL = every change counts */
 	int64		change_xact;			/* ... its transaction (xid8) */
 	int64		change_seq;				/* ... its number among that one's events; no other wait has it */

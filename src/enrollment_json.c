@@ -9,7 +9,8 @@
  * waiting: {"kind": interval | moment | condition | change, "deadline" and
  * "moment": microseconds since 2000-01-01 UTC, "snapshot", "xact", "seq": see
  * change.c, "kept": true, "waits_for": words, "swept": true, "ties": [text], "rows":
- * [[source, key]], "started": microseconds, "taken_over": true, "fresh": [number]};
+ * [[source, key]], "started", "pending" and "too_late": microseconds, "taken_over": true,
+ * "fresh": [number]};
  * absent members are 0, false or empty.  Ties and rows say which rows of wait and
  * argument exist.
  */
@@ -300,6 +301,8 @@ wf_enrollment_waiting_to_jsonb(const Enrollment *e)
 		push_member(&state, "began", int_value(e->began));
 	if (e->waiting != WAITING_NONE && e->pending != 0)
 		push_member(&state, "pending", int_value(e->pending));
+	if (e->waiting != WAITING_NONE && e->too_late != 0)
+		push_member(&state, "too_late", int_value(e->too_late));
 	if (e->waiting == WAITING_CHANGE)
 	{
 		if (e->snapshot)
@@ -388,6 +391,7 @@ wf_enrollment_waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
 	e->moment = int_of_value(member(waiting, "moment"));
 	e->began = int_of_value(member(waiting, "began"));
 	e->pending = int_of_value(member(waiting, "pending"));
+	e->too_late = int_of_value(member(waiting, "too_late"));
 	e->waits_for = text_of_value(member(waiting, "waits_for"));
 	e->snapshot = text_of_value(member(waiting, "snapshot"));
 	e->change_xact = int_of_value(member(waiting, "xact"));

@@ -238,6 +238,7 @@ wf_wait_clear(Enrollment *e)
 	e->started = 0;
 	e->taken_over = false;
 	e->pending = 0;
+	e->too_late = 0;
 	e->swept = false;
 	e->ties = NIL;
 	e->waits_for = NULL;

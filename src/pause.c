@@ -9,7 +9,8 @@
  *
  * Deadlines and timers keep their absolute time while all stand still.  A wait
  * whose deadline passed in the pause takes its timeout branch, unless what it
- * waited for came before the deadline.
+ * waited for came before the deadline.  A piece evaluates nothing, so whether that
+ * is so, or a moment has moved, is seen when they go on.
  */
 #include "postgres.h"
 
@@ -69,6 +70,13 @@ is_held_with_workflow(const Enrollment *e)
 	return e->state == STATE_HELD && e->reason && strcmp(e->reason, PAUSED) == 0;
 }
 
+/* Something came that nobody could look at: what it waits for, perhaps. */
+static bool
+has_news(const Enrollment *e)
+{
+	return e->pending != 0 || e->kept;
+}
+
 /* When it would have gone on; 0 = by a change only. */
 static TimestampTz
 due_at(const Enrollment *e)
@@ -108,7 +116,7 @@ shift(Enrollment *e, const Resumption *r)
 static void
 give_slot(Enrollment *e, Resumption *r)
 {
-	bool		looks_again = e->pending != 0 || e->waiting == WAITING_NONE || e->waiting == WAITING_BEGIN;
+	bool		looks_again = has_news(e) || e->waiting == WAITING_NONE || e->waiting == WAITING_BEGIN;
 
 	if (e->state == STATE_HELD)
 	{
@@ -134,11 +142,19 @@ resume_one(Enrollment *e, Resumption *r, TimestampTz now)
 		return;
 	}
 	due = due_at(e);
-	if (e->pending == 0 && (due == 0 || due > r->job_at))
+	if (!has_news(e) && (due == 0 || due > r->job_at))
 		return;
-	if (r->tolerance >= 0 && e->pending == 0 && r->job_at - due > r->tolerance)
+	if (r->tolerance >= 0 && !has_news(e) && r->job_at - due > r->tolerance)
+	{
 		wf_end(e, now, "too_late");
-	else if (r->rate > 0)
+		return;
+	}
+	if (r->tolerance >= 0 && has_news(e))
+	{
+		e->too_late = r->job_at - r->tolerance;
+		wf_enrollment_save(e);
+	}
+	if (r->rate > 0)
 		give_slot(e, r);
 }
 

@@ -315,6 +315,13 @@ end_is_announced(const Enrollment *e, WakeSource source)
 	return source == WAKE_BY_CHANGE;
 }
 
+/* After a pause: was its time so long ago that it is to end? */
+static bool
+is_too_late(const Enrollment *e, TimestampTz due)
+{
+	return e->too_late != 0 && due != 0 && due < e->too_late;
+}
+
 /* On a WAIT: decides whether it is over. */
 static void
 look_again(Run *run, WakeSource source, TimestampTz at)
@@ -322,6 +329,7 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 	Enrollment *e = run->e;
 	const char *reason = NULL;
 	bool		stored_waiting = e->state == STATE_WAITING;
+	TimestampTz due;
 
 	if (!stored_waiting && e->pending != 0)
 		at = e->pending;				/* what came in time does not lose to the deadline */
@@ -333,7 +341,14 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 				wf_end(e, run->now, reason);
 			break;
 		case WAKE_RESUMES:
-			resume_behind(run, why_resumed(e));
+			if (e->found && e->waiting != WAITING_MOMENT)
+				due = 0;				/* it has what it waits for */
+			else
+				due = e->found ? e->moment : e->deadline;
+			if (is_too_late(e, due))
+				wf_end(e, run->now, "too_late");
+			else
+				resume_behind(run, why_resumed(e));
 			break;
 		case WAKE_PULLED:
 			resume_pulled(run);
@@ -344,6 +359,13 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 			/* a timer that came too early, or no longer held or retrying */
 			/* FALLTHROUGH */
 		case WAKE_MOVED:
+			due = (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline)) ?
+				e->moment : e->deadline;
+			if (is_too_late(e, due))
+			{
+				wf_end(e, run->now, "too_late");
+				break;
+			}
 			if (!stored_waiting)
 			{
 				e->since = run->now;
@@ -351,10 +373,10 @@ look_again(Run *run, WakeSource source, TimestampTz at)
 			}
 			e->state = STATE_WAITING;
 			e->reason = NULL;
+			e->too_late = 0;
 			e->attempt = 0;
 			e->error = NULL;
-			e->wake_at = (e->moment != 0 && (e->deadline == 0 || e->moment < e->deadline)) ?
-				e->moment : e->deadline;	/* not the time of a retry */
+			e->wake_at = due;			/* not the time of a retry */
 			wf_enrollment_save(e);
 			break;
 	}
@@ -380,13 +402,14 @@ concerns(const Enrollment *e, WakeSource source)
 
 /*
  * A change that comes before the deadline counts, even if it can be looked at
- * only later: after an error, or when what holds the enrollment is over.
+ * only later: after an error, or when what holds the enrollment is over.  It may
+ * have made the condition true, or moved the moment.
  */
 static void
 note_pending(Enrollment *e, WakeSource source, TimestampTz at)
 {
-	if (source != WAKE_BY_CHANGE || e->waiting != WAITING_CONDITION || e->pending != 0 ||
-		(e->deadline != 0 && at > e->deadline))
+	if (source != WAKE_BY_CHANGE || (e->waiting != WAITING_CONDITION && e->waiting != WAITING_MOMENT) ||
+		e->pending != 0 || (e->deadline != 0 && at > e->deadline))
 		return;
 	e->pending = at;
 	if (!concerns(e, source))
