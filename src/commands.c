@@ -253,6 +253,25 @@ subject_key(const Signature *sig, const WorkflowRow *row, Datum value, Oid type)
 	return wf_command_row_key(&sig->args[0], row, value, type);
 }
 
+/* Workflow whose item is running in this process; 0 = none. */
+static int
+running_workflow(void)
+{
+	int			n;
+	const int64 *cause = wf_cause_get(&n);
+
+	return cause != NULL && n >= 4 ? (int) cause[n - 2] : 0;
+}
+
+/* Why those end whom unenroll() takes out. */
+static const char *
+ended_by(const WorkflowRow *row)
+{
+	int			running = running_workflow();
+
+	return running != 0 && running != row->id ? "other_workflow" : "manual";
+}
+
 Datum
 wf_unenroll_subject(PG_FUNCTION_ARGS)
 {
@@ -264,7 +283,7 @@ wf_unenroll_subject(PG_FUNCTION_ARGS)
 	if (sig == NULL)
 		elog(ERROR, "function of workflow %d is gone", row->id);
 	key = subject_key(sig, row, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
-	wf_command_append(row, "unenroll", "manual", 0, wf_source_id(sig->args[0].relation, false), key);
+	wf_command_append(row, "unenroll", ended_by(row), 0, wf_source_id(sig->args[0].relation, false), key);
 	PG_RETURN_VOID();
 }
 
@@ -314,18 +333,8 @@ wf_unenroll(PG_FUNCTION_ARGS)
 	row = workflow_of(enrollment);
 	if (!may_enroll(row))
 		refuse_enrollment(id);
-	wf_command_append(row, "unenroll", "manual", id, 0, NULL);
+	wf_command_append(row, "unenroll", ended_by(row), id, 0, NULL);
 	PG_RETURN_BOOL(true);
-}
-
-/* Workflow whose item is running in this process; 0 = none. */
-static int
-running_workflow(void)
-{
-	int			n;
-	const int64 *cause = wf_cause_get(&n);
-
-	return cause != NULL && n >= 4 ? (int) cause[n - 2] : 0;
 }
 
 Datum
