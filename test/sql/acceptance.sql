@@ -13,7 +13,8 @@ CREATE FUNCTION acceptance.left_behind() RETURNS TABLE (waits bigint, timers big
   SELECT (SELECT count(*) FROM automation.wait JOIN me ON me.id = owner WHERE enrollment NOT IN (SELECT id FROM foreign_enrollment)),
          (SELECT count(*) FROM automation.timer JOIN me ON me.id = owner WHERE enrollment NOT IN (SELECT id FROM foreign_enrollment)),
          (SELECT count(*) FROM automation.argument WHERE enrollment NOT IN (SELECT id FROM foreign_enrollment)),
-         (SELECT count(*) FROM automation.parked p JOIN me ON me.id = owner WHERE workflow NOT IN (SELECT id FROM foreign_workflow)),
+         (SELECT count(*) FROM automation.parked p JOIN me ON me.id = owner
+          WHERE coalesce(workflow, 0) NOT IN (SELECT id FROM foreign_workflow) AND coalesce(target, 0) NOT IN (SELECT id FROM foreign_enrollment)),
          (SELECT count(*) FROM automation.call WHERE caller = 'app'::regrole AND id NOT IN (SELECT id FROM foreign_enrollment)),
          (SELECT count(*) FROM automation.due d JOIN me ON me.id = owner WHERE workflow NOT IN (SELECT id FROM foreign_workflow)),
          (SELECT count(*) FROM event JOIN me ON me.id = owner) $$;

@@ -33,7 +33,7 @@ SELECT automation.decide('letter', 'style', winner => 'short');
 INSERT INTO person VALUES (10);
 CALL automation.run();
 SELECT vars ->> 0 AS arm, count(*) FROM automation.enrollments WHERE workflow = 'letter' GROUP BY 1 ORDER BY 1;
-SELECT event, what FROM automation.journal WHERE event = 'split_decided' ORDER BY at, position;
+SELECT event, what FROM automation.journal WHERE workflow = 'letter' AND event = 'split_decided' ORDER BY at, position;
 -- who was divided before keeps his arm, whoever won
 SELECT automation.unenroll('letter', 2);
 CALL automation.run();
