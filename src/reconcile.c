@@ -59,16 +59,20 @@ wf_engine_armed(void)
 /* --- functions --- */
 
 /* Is there nothing to do for this function?  Workflows on hold for a mistake
- * are looked at again. */
+ * are looked at again, and, if definitions may be checked, those with conditions
+ * on a table whose lock was not to be had. */
 static bool
-is_settled(const Routine *routine)
+is_settled(const Routine *routine, bool check)
 {
 	return wf_engine_sql("SELECT FROM automation.workflow w, automation.workflow_version v, automation.owner o,"
 						 " pg_catalog.pg_proc p WHERE w.signature = $1 AND w.routine = $2 AND p.oid = $2"
 						 " AND v.workflow = w.id AND v.version = w.version AND o.id = w.owner"
 						 " AND o.role::oid = p.proowner AND (w.hold = 'owner_changed' OR v.source = p.prosrc"
-						 " AND (w.hold IS NULL OR w.hold NOT IN ('definition_invalid', 'function_missing')))",
-						 "to", routine->signature, routine->function) > 0;
+						 " AND (w.hold IS NULL OR w.hold NOT IN ('definition_invalid', 'function_missing')))"
+						 " AND NOT ($3 AND EXISTS (SELECT FROM automation.rule r WHERE r.workflow = w.id AND r.version = w.version"
+						 " AND r.kind = 'T' AND NOT r.armed AND NOT EXISTS (SELECT FROM automation.rule a WHERE a.workflow = w.id"
+						 " AND a.version = w.version AND a.kind = 'T' AND a.clause = r.clause AND a.armed)))",
+						 "tob", routine->signature, routine->function, check) > 0;
 }
 
 static void
@@ -99,7 +103,7 @@ reconcile_functions(bool check)
 	{
 		Routine    *routine = lfirst(cell);
 
-		if (!is_settled(routine))
+		if (!is_settled(routine, check))
 			(void) wf_guarded(psprintf("register workflow %s", routine->signature),
 							  check ? reconcile_function : reconcile_unchecked, routine);
 	}

@@ -625,7 +625,7 @@ store(WorkflowRow *row, const Signature *sig, const char *path, struct CheckedWo
 	changed = reason == REGISTER_ALTERED || needs_version(row, sig, version, path, reason);
 	if (needs_version(row, sig, version, path, reason))
 		add_version(row, sig, path);
-	wf_validate_rules(row, checked);
+	wf_validate_rules(row, checked, false);
 	wf_schedules_store(row, checked, reason == REGISTER_CREATED);
 	if (row->hold != NULL && strcmp(row->hold, "definition_invalid") == 0)
 		wf_revalidate_old(row);			/* what was not valid may be an old version now */

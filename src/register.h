@@ -71,7 +71,7 @@ extern struct CheckedWorkflow *wf_validate(Signature *sig, const char *stored, c
 extern struct CheckedWorkflow *wf_validate_quietly(Signature *sig, const char *stored, char **path,
 												   char **message);
 /* Replaces the rules of the current version if they say anything new. */
-extern void wf_validate_rules(const WorkflowRow *row, struct CheckedWorkflow *checked);
+extern void wf_validate_rules(const WorkflowRow *row, struct CheckedWorkflow *checked, bool quietly);
 /* Re-checks all versions that matter, after DDL on what they use: holds or
  * releases the workflow.  warn: emit the WARNING. */
 extern void wf_revalidate(WorkflowRow *row, bool warn);
@@ -92,7 +92,7 @@ extern List *wf_watched_relations(int workflow, bool armed_only);
 /* wf_rules_arm() for those that still exist.  quietly: each in a
  * subtransaction of its own, waiting 2 s for the lock unless the session has a
  * lock_timeout; a failure is a WARNING. */
-extern void wf_arm_relations(List *relations, bool quietly);
+extern List *wf_arm_relations(List *relations, bool quietly);
 
 /* --- reconcile.c --- */
 

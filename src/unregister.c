@@ -145,9 +145,11 @@ arm_briefly(void *arg)
 	AtEOXact_GUC(false, level);
 }
 
-void
+/* Those whose triggers could not be set, if "quietly". */
+List *
 wf_arm_relations(List *relations, bool quietly)
 {
+	List	   *failed = NIL;
 	ListCell   *cell;
 
 	list_sort(relations, list_oid_cmp); /* one order for all: no deadlocks */
@@ -161,6 +163,10 @@ wf_arm_relations(List *relations, bool quietly)
 		if (!quietly)
 			arm(&relation);
 		else if (!wf_guarded(psprintf("set the triggers of table %s", name), arm_briefly, &relation))
+		{
 			CacheInvalidateRelcacheByRelid(relation);	/* the rules at least are read again */
+			failed = lappend_oid(failed, relation);
+		}
 	}
+	return failed;
 }

@@ -289,11 +289,14 @@ tell_inside(const WorkflowRow *row, int version, const char *command)
 		wf_command_append(row, command, "definition_invalid", *(int64 *) lfirst(cell), 0, NULL);
 }
 
-/* Rules of a version say something new: who waits is tied by them from now on. */
+/* Rules of a version say something new: who waits is tied by them from now on.  Where
+ * DDL on something else does not get the lock of a table, that is looked at now and
+ * then: a change under the old rules may still be committed. */
 static void
-replace_rules(const WorkflowRow *row, int version, List *rules, bool current)
+replace_rules(const WorkflowRow *row, int version, List *rules, bool current, bool quietly)
 {
 	List	   *watched = wf_watched_relations(row->id, true);
+	ListCell   *cell;
 
 	/* wake rules of a version with enrollments would stay beside the new ones */
 	wf_engine_sql("UPDATE automation.rule SET armed = false WHERE workflow = $1 AND version = $2", "ii", row->id, version);
@@ -301,15 +304,17 @@ replace_rules(const WorkflowRow *row, int version, List *rules, bool current)
 		wf_rules_store(row->id, version, row->owner, rules);
 	else
 		wf_rules_add(row->id, version, row->owner, rules);
-	wf_arm_relations(list_concat_unique_oid(watched, wf_watched_relations(row->id, true)), false);
+	foreach(cell, wf_arm_relations(list_concat_unique_oid(watched, wf_watched_relations(row->id, true)), quietly))
+		wf_engine_sql("UPDATE automation.rule SET armed = false WHERE workflow = $1 AND version = $2 AND kind = 'T' AND source = $3",
+					  "iii", row->id, version, wf_source_id(lfirst_oid(cell), false));
 	tell_inside(row, version, "look");
 }
 
 void
-wf_validate_rules(const WorkflowRow *row, CheckedWorkflow *checked)
+wf_validate_rules(const WorkflowRow *row, CheckedWorkflow *checked, bool quietly)
 {
 	if (!same_texts(stored_rules(row, row->version), checked_rules(checked->rules)))
-		replace_rules(row, row->version, checked->rules, true);
+		replace_rules(row, row->version, checked->rules, true, quietly);
 }
 
 /* The same for an old version: nobody enters it, but some may be inside. */
@@ -325,7 +330,7 @@ validate_old_rules(const WorkflowRow *row, int version, CheckedWorkflow *checked
 			rules = lappend(rules, lfirst(cell));
 	}
 	if (!same_texts(stored_rules(row, version), checked_rules(rules)))
-		replace_rules(row, version, rules, false);
+		replace_rules(row, version, rules, false, true);
 }
 
 typedef struct Version
@@ -403,7 +408,7 @@ revalidate_current(WorkflowRow *row, Signature *sig, const Version *v, bool warn
 	checked = wf_validate_quietly(sig, v->path, &path, &message);
 	if (checked != NULL)
 	{
-		wf_validate_rules(row, checked);
+		wf_validate_rules(row, checked, true);
 		if (held)
 			wf_register_release(row, "definition_invalid", true);
 		return;
