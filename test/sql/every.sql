@@ -188,7 +188,7 @@ DROP FUNCTION failing;
 
 -- What is kept of a run that was cancelled goes with the next one.
 CREATE TABLE crowd (id int PRIMARY KEY);
-INSERT INTO crowd SELECT generate_series(1, 500);
+INSERT INTO crowd SELECT generate_series(1, 4000);
 CREATE FUNCTION cancelled(c crowd) RETURNS bigint LANGUAGE workflow AS $$
   EVERY '0 10 * * *' FOR SELECT id FROM crowd;
   ENROLL AGAIN;
