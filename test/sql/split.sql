@@ -151,7 +151,12 @@ CALL automation.run();
 SELECT regexp_replace(key, '~\d+~', '~') AS key, arm FROM split_assignments WHERE signature LIKE '%.again(%' ORDER BY 1;
 
 -- By percentages: 100,000 people, each arm within the interval that 999 of 1000
--- fair draws fall into (3.29 standard deviations).
+-- fair draws fall into (3.29 standard deviations). A workflow's number is part of the hash:
+-- this one is always the same, else one run in some hundred would be a thousandth draw.
+\c - postgres
+SELECT setval('automation.workflow_seq', 1000000) > 0 AS set;
+\c - app
+SET search_path = split, public; SET timezone = 'UTC';
 CREATE TABLE visitor (id int PRIMARY KEY, arm text);
 CREATE FUNCTION weighted(v visitor) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT;
