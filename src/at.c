@@ -183,6 +183,23 @@ fire_late(const Event *event, Program *program, const WorkflowRow *row, const It
 		fire(due, program, row, options);
 }
 
+/* That a rule's moment of the row is to be computed, as an event of its own. */
+static Event
+event_of_rule(const Event *event, const Rule *rule)
+{
+	Event		apart = *event;
+
+	apart.kind = EVENT_ENTRY;
+	apart.nhits = 1;
+	apart.hits = palloc(sizeof(int));
+	apart.hits[0] = rule->id << 2;
+	apart.prints = NULL;
+	apart.nties = 0;
+	apart.old = apart.new = NULL;
+	apart.old_key = NULL;
+	return apart;
+}
+
 void
 wf_due_change(const Event *event, const Rule *rule, const ItemOptions *options)
 {
@@ -198,15 +215,8 @@ wf_due_change(const Event *event, const Rule *rule, const ItemOptions *options)
 		return;
 	if (program == NULL)
 	{
-		Event		parked = *event;
+		Event		parked = event_of_rule(event, rule);
 
-		parked.kind = EVENT_ENTRY;
-		parked.nhits = 1;
-		parked.hits = palloc(sizeof(int));
-		parked.hits[0] = rule->id << 2;
-		parked.prints = NULL;
-		parked.old = parked.new = NULL;
-		parked.old_key = NULL;
 		wf_start_park(&parked, rule->workflow, reason, options->now);
 		return;
 	}
@@ -233,13 +243,14 @@ wf_due_row_gone(int owner, int source, const char *key)
 /*
  * A key was updated.  Rows may have swapped theirs, so both keys are looked at:
  * whoever stands there now has the moments of it.  What has fired goes along
- * if nobody stands there yet.
+ * if nobody stands there yet.  Moments are computed by events of their own:
+ * an error of the user's must not keep the key from being followed.
  */
 void
 wf_due_rekey(const Event *event, const char *old_key, const ItemOptions *options)
 {
 	char	   *new_lookup = wf_key_lookup(event->key);
-	Event		copy = *event;
+	Event		copy;
 	ListCell   *lc;
 
 	if (wf_due_of_row(options->owner, event->source, new_lookup) == NIL)
@@ -259,10 +270,13 @@ wf_due_rekey(const Event *event, const char *old_key, const ItemOptions *options
 
 		if (rule->kind != RULE_AT || rule->owner != options->owner)
 			continue;
+		copy = event_of_rule(event, rule);
+		copy.target = 0;
+		copy.args = NULL;
 		copy.key = unconstify(char *, old_key);
-		wf_due_change(&copy, rule, options);
+		wf_event_append(&copy);
 		copy.key = event->key;
-		wf_due_change(&copy, rule, options);
+		wf_event_append(&copy);
 	}
 }
 

@@ -199,6 +199,23 @@ RESET statement_timeout;
 SELECT last_value FROM attempt;
 DROP FUNCTION keyed;
 
+-- A moment that can't be computed does not keep a new key from being followed
+CREATE FUNCTION ill_timed(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AT p.name::timestamptz;
+BEGIN
+  INSERT INTO log VALUES ('ill-timed');
+END $$;
+INSERT INTO person (id, name) VALUES (70, '2100-01-01 00:00+00');
+CALL automation.run();
+UPDATE person SET id = 71, name = 'never' WHERE id = 70;
+SET statement_timeout = '10s';
+CALL automation.run();
+RESET statement_timeout;
+SELECT subject FROM automation.moments WHERE workflow = 'ill_timed' AND subject LIKE '%7_';
+DROP FUNCTION ill_timed;
+-- what was put off is looked at once more, and is gone
+CALL automation.advance('1 hour');
+
 \c - postgres
 SET client_min_messages = warning;
 DROP SCHEMA fuzzed CASCADE;
