@@ -167,11 +167,11 @@ BEGIN
 END $$;
 INSERT INTO visitor SELECT generate_series(1, 100000);
 CALL automation.run();
-SELECT arm, share, abs(n - 100000 * share) < 4.9 * sqrt(100000 * share * (1 - share)) AS fair
+SELECT arm, share, abs(n - 100000 * share) < 3.29 * sqrt(100000 * share * (1 - share)) AS fair
 FROM (SELECT arm, count(*) AS n FROM split_assignments WHERE signature LIKE '%.weighted(%' GROUP BY 1) g
   JOIN (VALUES ('few', 0.0125), ('some', 0.2), ('most', 0.7875)) s (arm, share) USING (arm) ORDER BY 2;
 -- neither the order of the keys nor the neighbours matter
-SELECT arm, share, abs(n - 50000 * share) < 4.9 * sqrt(50000 * share * (1 - share)) AS fair
+SELECT arm, share, abs(n - 50000 * share) < 3.29 * sqrt(50000 * share * (1 - share)) AS fair
 FROM (SELECT arm, count(*) AS n FROM split_assignments WHERE signature LIKE '%.weighted(%'
       AND (key::jsonb ->> 0)::int % 2 = 0 GROUP BY 1) g
   JOIN (VALUES ('few', 0.0125), ('some', 0.2), ('most', 0.7875)) s (arm, share) USING (arm) ORDER BY 2;
