@@ -41,6 +41,7 @@
 #include "engine.h"
 #include "every.h"
 #include "item.h"
+#include "ledger.h"
 #include "job.h"
 #include "lookup.h"
 #include "owner.h"
@@ -196,6 +197,7 @@ rollback_batch(Engine *engine)
 	wf_stat_rolled_back();
 	wf_event_rolled_back(engine->reader);
 	wf_every_rolled_back();
+	wf_ledger_expect_nothing();
 	wf_timer_heap_rolled_back(engine->heap);
 	engine->in_item = false;
 	MemoryContextSwitchTo(engine->context);

@@ -30,6 +30,7 @@
 #include "compat.h"
 #include "every.h"
 #include "history.h"
+#include "ledger.h"
 #include "ready.h"
 #include "schedule.h"
 #include "start.h"
@@ -139,6 +140,7 @@ static void
 forget_rows(Rows *rows)
 {
 	kept = list_delete_ptr(kept, rows);
+	wf_ledger_expect_nothing();
 	tuplestore_end(rows->store);
 	MemoryContextDelete(rows->context);
 }
@@ -278,6 +280,7 @@ begin(Job *job, const Every *every, const ItemOptions *options)
 	job->done = 0;
 	job->total = rows->total;
 	rows->over = rows->total == 0;
+	wf_ledger_expect(job->workflow, rows->total);
 	return rows->over;
 }
 

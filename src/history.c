@@ -54,6 +54,21 @@ table_of(int month)
 	return psprintf("history_%02d", ((month % HISTORY_TABLES) + HISTORY_TABLES) % HISTORY_TABLES);
 }
 
+/* Name of the table for a moment, until the next call: the rows of an item have the same. */
+static const char *
+table_of_moment(TimestampTz at)
+{
+	static TimestampTz last;
+	static char name[NAMEDATALEN] = "";
+
+	if (name[0] == '\0' || at != last)
+	{
+		strlcpy(name, table_of(month_of(at)), sizeof(name));
+		last = at;
+	}
+	return name;
+}
+
 static void
 set_text(Datum *values, bool *nulls, int column, const char *text)
 {
@@ -92,7 +107,7 @@ insert_row(Relation rel, const Enrollment *e, TimestampTz at, const char *event,
 static void
 write_row(const Enrollment *e, TimestampTz at, const char *event, const char *reason, int statement, Jsonb *detail)
 {
-	Relation	rel = wf_store_open(table_of(month_of(at)), RowExclusiveLock);
+	Relation	rel = wf_store_open(table_of_moment(at), RowExclusiveLock);
 	int			natts = RelationGetDescr(rel)->natts;
 	Datum	   *values = palloc0(natts * sizeof(Datum));
 	bool	   *nulls = palloc0(natts * sizeof(bool));

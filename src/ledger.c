@@ -10,6 +10,9 @@
  * Each entry makes a new version of the key's row.  While an old snapshot is
  * open none of them goes away, and the index leads to all of them; so this
  * process remembers where the rows it wrote last are, and looks there first.
+ *
+ * A run that enters many into a workflow nobody has entered yet needs no look at
+ * the table for who is new: see wf_ledger_expect().
  */
 #include "postgres.h"
 
@@ -18,6 +21,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "lib/bloomfilter.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -118,6 +122,86 @@ was_put_off(const LedgerEntry *entry)
 	return false;
 }
 
+/*
+ * A workflow that had no row when this process looked, and the keys whose rows it
+ * has inserted since: what is not among them has no row.  Nobody else inserts
+ * rows of the owner's workflows while this process holds his seat; if one were
+ * there nevertheless, the unique index would refuse the second, and the batch that
+ * is rolled back takes this knowledge along.
+ */
+static struct
+{
+	int			workflow;				/* 0 = none */
+	MemoryContext context;				/* of the filter */
+	bloom_filter *keys;					/* by hash_of() */
+} fresh;
+
+#define FILTER_MEMORY 16384				/* kB at most; 2 bytes a key */
+
+void
+wf_ledger_expect_nothing(void)
+{
+	if (fresh.workflow == 0)
+		return;
+	fresh.workflow = 0;
+	MemoryContextDelete(fresh.context);
+}
+
+static void
+note_inserted(const LedgerEntry *entry)
+{
+	uint64		hash;
+
+	if (entry->workflow != fresh.workflow)
+		return;
+	hash = hash_of(entry);
+	bloom_add_element(fresh.keys, (unsigned char *) &hash, sizeof(hash));
+}
+
+/* Is it known without a look that the key has no row? */
+static bool
+has_surely_no_row(const LedgerEntry *entry)
+{
+	uint64		hash;
+
+	if (entry->workflow != fresh.workflow)
+		return false;
+	hash = hash_of(entry);
+	return bloom_lacks_element(fresh.keys, (unsigned char *) &hash, sizeof(hash));
+}
+
+static bool
+has_rows(int workflow)
+{
+	Relation	rel = wf_store_open("ledger", AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, COL_WORKFLOW, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(workflow));
+	scan = wf_store_scan(rel, "ledger_pkey", wf_store_snapshot(), 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return found;
+}
+
+/* Many of a workflow are about to enter; see ledger.h. */
+void
+wf_ledger_expect(int workflow, int64 entries)
+{
+	MemoryContext old;
+
+	wf_ledger_expect_nothing();
+	if (has_rows(workflow))
+		return;
+	fresh.context = AllocSetContextCreate(TopMemoryContext, "automation new keys", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(fresh.context);
+	fresh.keys = bloom_create(Max(entries, 1), FILTER_MEMORY, 0);
+	fresh.workflow = workflow;
+	MemoryContextSwitchTo(old);
+}
+
 static TimestampTz
 time_column(HeapTuple tuple, TupleDesc desc, int column)
 {
@@ -206,10 +290,13 @@ LedgerEntry *
 wf_ledger_load(int workflow, const char *entry_key)
 {
 	LedgerEntry *entry = palloc0(sizeof(LedgerEntry));
-	Relation	rel = wf_store_open("ledger", AccessShareLock);
+	Relation	rel;
 
 	entry->workflow = workflow;
 	entry->entry_key = wf_key_lookup(entry_key);
+	if (has_surely_no_row(entry))
+		return entry;
+	rel = wf_store_open("ledger", AccessShareLock);
 	if (was_put_off(entry))
 		wf_store_show(RelationGetRelid(rel));
 	if (!load_from_place(entry, rel))
@@ -273,6 +360,8 @@ wf_ledger_save(LedgerEntry *entry)
 	values[COL_ENROLLMENT - 1] = Int64GetDatum(entry->enrollment);
 	values[COL_ALLOWED - 1] = BoolGetDatum(entry->allowed);
 
+	if (!entry->stored)
+		note_inserted(entry);
 	if (entry->put_off && !entry->stored)
 	{
 		note_put_off(entry);

@@ -29,6 +29,13 @@ typedef struct LedgerEntry
 /* Never NULL: an unknown key gives an empty, unstored entry. */
 extern LedgerEntry *wf_ledger_load(int workflow, const char *entry_key);
 extern void wf_ledger_save(LedgerEntry *entry);
+/*
+ * So many are about to enter the workflow.  If it has no row yet, look-ups of keys
+ * that are new need not look into the table, until expect_nothing(): to be called
+ * when a batch was rolled back and when the owner's seat is taken.
+ */
+extern void wf_ledger_expect(int workflow, int64 entries);
+extern void wf_ledger_expect_nothing(void);
 /* Removes a stored entry. */
 extern void wf_ledger_delete(LedgerEntry *entry);
 /* Entry keys (char *, as kept) of a workflow.  Reads all of its rows. */

@@ -8,6 +8,10 @@
  * used by active queries"; its item then runs alone, where nothing is kept.
  *
  * Without a batch each look-up opens and closes.
+ *
+ * Who looks up many rows one after another often does so in the order in which
+ * they lie.  Once two rows lay side by side the place behind the last one is
+ * looked at before the index is.
  */
 #include "postgres.h"
 
@@ -32,6 +36,8 @@ struct Lookup
 	Relation	btree;
 	IndexScanDesc scan;					/* NULL until the first find */
 	TupleTableSlot *slot;
+	ItemPointerData last;				/* found last; invalid: none */
+	bool		in_order;				/* it lay behind the one before */
 };
 
 static List *kept = NIL;				/* of Lookup *, in the batch's context */
@@ -153,6 +159,84 @@ find(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
 	lookup->scan->xs_snapshot = snapshot;
 	index_rescan(lookup->scan, keys, nkeys, NULL, 0);
 	return index_getnext_slot(lookup->scan, ForwardScanDirection, lookup->slot);
+}
+
+/* The place behind another one, on the same page or the next. */
+static bool
+lies_behind(const ItemPointerData *next, const ItemPointerData *last)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(next);
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(next);
+
+	if (block == ItemPointerGetBlockNumberNoCheck(last))
+		return offset == ItemPointerGetOffsetNumberNoCheck(last) + 1;
+	return block == ItemPointerGetBlockNumberNoCheck(last) + 1 && offset == FirstOffsetNumber;
+}
+
+static bool
+has_keys(Lookup *lookup, int nkeys, ScanKey keys)
+{
+	for (int i = 0; i < nkeys; i++)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(lookup->slot, lookup->btree->rd_index->indkey.values[i], &isnull);
+
+		if (isnull || !DatumGetBool(FunctionCall2Coll(&keys[i].sk_func, keys[i].sk_collation,
+													  value, keys[i].sk_argument)))
+			return false;
+	}
+	return true;
+}
+
+/* Is the row that lies behind the last one the one? */
+static bool
+find_behind(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
+{
+	ItemPointerData next = lookup->last;
+
+	if (!lookup->in_order)
+		return false;
+	ItemPointerSetOffsetNumber(&next, ItemPointerGetOffsetNumberNoCheck(&next) + 1);
+	return table_tuple_fetch_row_version(lookup->heap, &next, snapshot, lookup->slot) &&
+		has_keys(lookup, nkeys, keys);
+}
+
+/* Remembers where the row was. */
+static void
+note_place(Lookup *lookup, bool found)
+{
+	lookup->in_order = found && ItemPointerIsValid(&lookup->last) && lies_behind(&lookup->slot->tts_tid, &lookup->last);
+	if (found)
+		lookup->last = lookup->slot->tts_tid;
+	else
+		ItemPointerSetInvalid(&lookup->last);
+}
+
+/* The same for a unique index over plain columns. */
+static bool
+find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
+{
+	bool		found = find_behind(lookup, nkeys, keys, snapshot) || find(lookup, nkeys, keys, snapshot);
+
+	note_place(lookup, found);
+	return found;
+}
+
+TupleTableSlot *
+wf_lookup_find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext context;
+	bool		found;
+
+	if (!lookup->kept)
+		return find(lookup, nkeys, keys, snapshot) ? lookup->slot : NULL;
+	context = MemoryContextSwitchTo(batch_context);
+	CurrentResourceOwner = batch_owner;
+	found = find_unique(lookup, nkeys, keys, snapshot);
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(context);
+	return found ? lookup->slot : NULL;
 }
 
 TupleTableSlot *

@@ -30,6 +30,9 @@ extern Relation wf_lookup_index(Lookup *lookup);
  * active.  The slot is valid until the next find or close.
  */
 extern TupleTableSlot *wf_lookup_find(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot);
+/* The same where no two rows that the snapshot sees have the same keys: all columns
+ * of a primary key. */
+extern TupleTableSlot *wf_lookup_find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot);
 /* The next such row; the snapshot is still registered or active. */
 extern TupleTableSlot *wf_lookup_next(Lookup *lookup);
 extern void wf_lookup_close(Lookup *lookup);

@@ -11,6 +11,7 @@
 #include "storage/lock.h"
 
 #include "compat.h"
+#include "ledger.h"
 #include "seat.h"
 #include "store.h"
 
@@ -44,6 +45,7 @@ wf_seat_lock(int owner, bool wait)
 	if (!registered)
 		on_shmem_exit(release_at_exit, (Datum) 0);
 	registered = true;
+	wf_ledger_expect_nothing();			/* somebody else may have worked meanwhile */
 	return LockAcquire(&tag, ExclusiveLock, true, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 

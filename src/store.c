@@ -17,7 +17,8 @@
  * OIDs by name are remembered until an invalidation of pg_class's or
  * pg_namespace's names.  During a batch of the executor the indexes of the
  * tables it inserts into stay open; they belong to the resource owner and the
- * memory context that were current when the batch began.
+ * memory context that were current when the batch began.  So does what the slots
+ * of rows put off hold; the slots themselves are kept from batch to batch.
  */
 #include "postgres.h"
 
@@ -54,19 +55,30 @@ typedef struct KnownName
 	uint64		invalidations;			/* valid as long as there were no more */
 } KnownName;
 
+/* Slots for rows of a table that are put off, from batch to batch. */
+typedef struct PendingSlots
+{
+	Oid			relid;
+	TupleDesc	desc;					/* a copy: the table's own belongs to a transaction */
+	int			n;						/* made so far, of PENDING_MAX */
+	TupleTableSlot *slots[PENDING_MAX];
+} PendingSlots;
+
 /* A table with its indexes open for the rest of the batch. */
 typedef struct OpenTable
 {
 	Relation	rel;
 	CatalogIndexState indexes;
 	int			npending;				/* rows that are to be inserted together */
-	TupleTableSlot **pending;
-	int			nslots;					/* made so far, of PENDING_MAX */
+	PendingSlots *slots;				/* theirs; NULL: no row was put off yet */
 	bool		looked_for;				/* by scans: rows put off are inserted before */
 } OpenTable;
 
 static HTAB *known_names = NULL;
 static uint64 invalidations = 0;		/* of names, seen by this process */
+
+static List *all_slots = NIL;			/* of PendingSlots *, in slots_context; empty between batches */
+static MemoryContext slots_context = NULL;	/* below TopMemoryContext */
 
 static List *open_tables = NIL;			/* of OpenTable *, in the batch's context */
 static MemoryContext batch_context = NULL;	/* NULL: no batch */
@@ -142,11 +154,37 @@ wf_store_try_open(const char *name, LOCKMODE mode)
 	return OidIsValid(relid) ? try_relation_open(relid, mode) : NULL;
 }
 
+/* The table as it is open for the batch under way, with this lock, which is then
+ * kept whoever closes it; NULL if it is not. */
+static Relation
+open_again(const char *name, LOCKMODE mode)
+{
+	ListCell   *lc;
+
+	if (mode != RowExclusiveLock)
+		return NULL;
+	foreach(lc, open_tables)
+	{
+		Relation	rel = ((OpenTable *) lfirst(lc))->rel;
+
+		if (strcmp(RelationGetRelationName(rel), name) == 0)
+		{
+			RelationIncrementReferenceCount(rel);
+			return rel;
+		}
+	}
+	return NULL;
+}
+
 /* Opens an engine table; ERROR if it is gone. */
 Relation
 wf_store_open(const char *name, LOCKMODE mode)
 {
-	Relation	rel = wf_store_try_open(name, mode);
+	Relation	rel = open_again(name, mode);
+
+	if (rel)
+		return rel;
+	rel = wf_store_try_open(name, mode);
 
 	if (rel == NULL)
 		ereport(ERROR,
@@ -232,7 +270,7 @@ insert_together(OpenTable *table)
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 
-	heap_multi_insert(table->rel, table->pending, table->npending, GetCurrentCommandId(true), 0, NULL);
+	heap_multi_insert(table->rel, table->slots->slots, table->npending, GetCurrentCommandId(true), 0, NULL);
 	for (int i = 0; i < indexes->ri_NumIndices; i++)
 	{
 		IndexInfo  *info = indexes->ri_IndexRelationInfo[i];
@@ -240,8 +278,8 @@ insert_together(OpenTable *table)
 
 		for (int n = 0; n < table->npending; n++)
 		{
-			FormIndexDatum(info, table->pending[n], NULL, values, nulls);
-			index_insert(index, values, nulls, &table->pending[n]->tts_tid, table->rel,
+			FormIndexDatum(info, table->slots->slots[n], NULL, values, nulls);
+			index_insert(index, values, nulls, &table->slots->slots[n]->tts_tid, table->rel,
 						 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
 		}
 	}
@@ -258,38 +296,90 @@ insert_pending(OpenTable *table)
 	bool		together = true;
 
 	for (int i = 0; i < table->npending; i++)
-		together &= is_stored_as_it_is(table->pending[i]);
+		together &= is_stored_as_it_is(table->slots->slots[i]);
 	together &= has_plain_indexes(table->indexes);
 	if (together && table->npending > 0)
 		insert_together(table);
 	for (int i = 0; i < table->npending; i++)
 	{
 		if (!together)
-			CatalogTupleInsertWithInfo(table->rel, ExecFetchSlotHeapTuple(table->pending[i], false, NULL),
+			CatalogTupleInsertWithInfo(table->rel, ExecFetchSlotHeapTuple(table->slots->slots[i], false, NULL),
 									   table->indexes);
-		ExecClearTuple(table->pending[i]);
+		ExecClearTuple(table->slots->slots[i]);
 	}
 	table->npending = 0;
+}
+
+/* The slots for rows of a table, as its columns are now. */
+static PendingSlots *
+slots_of(Relation rel)
+{
+	MemoryContext old;
+	PendingSlots *slots;
+	ListCell   *lc;
+
+	foreach(lc, all_slots)
+	{
+		slots = lfirst(lc);
+		if (slots->relid == RelationGetRelid(rel) && equalTupleDescs(slots->desc, RelationGetDescr(rel)))
+			return slots;
+	}
+	if (slots_context == NULL)
+		slots_context = AllocSetContextCreate(TopMemoryContext, "automation rows put off", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(slots_context);
+	slots = palloc0(sizeof(PendingSlots));
+	slots->relid = RelationGetRelid(rel);
+	slots->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
+	all_slots = lappend(all_slots, slots);
+	MemoryContextSwitchTo(old);
+	return slots;
 }
 
 /* A free slot for a row to be put off. */
 static TupleTableSlot *
 next_slot(OpenTable *table)
 {
-	if (table->pending == NULL)
-		table->pending = palloc(PENDING_MAX * sizeof(TupleTableSlot *));
-	if (table->npending == table->nslots)
-		table->pending[table->nslots++] = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsHeapTuple);
-	return table->pending[table->npending++];
+	PendingSlots *slots = table->slots;
+
+	if (slots == NULL)
+		slots = table->slots = slots_of(table->rel);
+	if (table->npending == slots->n)
+	{
+		MemoryContext old = MemoryContextSwitchTo(slots_context);
+
+		slots->slots[slots->n] = MakeSingleTupleTableSlot(slots->desc, &TTSOpsHeapTuple);
+		slots->n++;
+		MemoryContextSwitchTo(old);
+	}
+	return slots->slots[table->npending++];
+}
+
+/* What slots hold was in memory that is gone: they go as well. */
+static void
+forget_slots(void)
+{
+	all_slots = NIL;
+	if (slots_context)
+		MemoryContextReset(slots_context);
 }
 
 /* A batch begins: in its (sub)transaction, before anything is written. */
 void
 wf_store_batch_begin(void)
 {
+	if (batch_context)					/* the last one was left by an error */
+		wf_store_batch_forget();
 	open_tables = NIL;
 	batch_context = CurTransactionContext;
 	batch_owner = CurrentResourceOwner;
+}
+
+static void
+end_batch(void)
+{
+	open_tables = NIL;
+	batch_context = NULL;
+	batch_owner = NULL;
 }
 
 /* It ends well: before the commit, in the resource owner it began in. */
@@ -304,22 +394,19 @@ wf_store_batch_end(void)
 		OpenTable  *table = lfirst(lc);
 
 		insert_pending(table);
-		for (int i = 0; i < table->nslots; i++)
-			ExecDropSingleTupleTableSlot(table->pending[i]);
 		CatalogCloseIndexes(table->indexes);
 		relation_close(table->rel, NoLock);
 	}
 	PopActiveSnapshot();
-	wf_store_batch_forget();
+	end_batch();
 }
 
 /* It was rolled back, and the abort has closed everything. */
 void
 wf_store_batch_forget(void)
 {
-	open_tables = NIL;
-	batch_context = NULL;
-	batch_owner = NULL;
+	end_batch();
+	forget_slots();
 }
 
 /* Inserts a tuple and its index entries; its place is in t_self. */
@@ -477,7 +564,7 @@ wf_store_replace_last(Relation rel, Datum *values, bool *nulls)
 		return false;
 	context = MemoryContextSwitchTo(batch_context);
 	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(rel), values, nulls),
-					   table->pending[table->npending - 1], true);
+					   table->slots->slots[table->npending - 1], true);
 	MemoryContextSwitchTo(context);
 	return true;
 }

@@ -177,7 +177,7 @@ fetch_direct(const Argument *arg, const Access *access, const Datum *values, Dat
 	if (!wf_key_fits(&arg->key, RelationGetDescr(wf_lookup_table(lookup))))
 		refuse_changed_key(wf_lookup_table(lookup));
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	slot = wf_lookup_find(lookup, arg->key.natts, keys, snapshot);
+	slot = wf_lookup_find_unique(lookup, arg->key.natts, keys, snapshot);
 	if (slot)
 	{
 		*row = heap_copy_tuple_as_datum(ExecFetchSlotHeapTuple(slot, false, NULL), slot->tts_tupleDescriptor);

@@ -3,9 +3,10 @@
 # Floor: INSERT ... SELECT of the same enrollments into a table of the same shape
 # with the same indexes. Bar: twice its time. An entry is more than that row: one
 # each in the ledger, the timers and the journal, with three indexes more, and the
-# subject's row is read and an EXIT WHEN asked. The time of a run is from the tick to
-# its end, FOR included; another session writes subjects meanwhile with a
-# lock_timeout of 1 ms.
+# subject's row is read and an EXIT WHEN asked. So there is a second floor, which
+# moves no bar: INSERT ... SELECT of all four rows into four such tables, in one
+# transaction. The time of a run is from the tick to its end, FOR included; another
+# session writes subjects meanwhile with a lock_timeout of 1 ms.
 
 schedule_rows=$(size 100000 1000000)
 schedule_rounds=$(size 3 5)
@@ -54,11 +55,25 @@ schedule_run()
 
 schedule_floor()
 {
-	super -c 'CREATE TABLE bench.plain (LIKE automation.enrollment INCLUDING ALL) WITH (fillfactor = 90)' -c CHECKPOINT
+	local history
+	history=$(super -Atc "SELECT format('history_%s', lpad(((extract(year FROM m) * 12 + extract(month FROM m) - 1)::int % 14)::text, 2, '0'))
+		FROM (SELECT now() AT TIME ZONE 'UTC' AS m) AS utc")
+	super -c 'CREATE TABLE bench.plain (LIKE automation.enrollment INCLUDING ALL) WITH (fillfactor = 90)' \
+		-c 'CREATE TABLE bench.plain_enrollment (LIKE automation.enrollment INCLUDING ALL) WITH (fillfactor = 90)' \
+		-c 'CREATE TABLE bench.plain_ledger (LIKE automation.ledger INCLUDING ALL) WITH (fillfactor = 80)' \
+		-c 'CREATE TABLE bench.plain_timer (LIKE automation.timer INCLUDING ALL)' \
+		-c "CREATE TABLE bench.plain_history (LIKE automation.$history INCLUDING ALL)" -c CHECKPOINT
 	{
 		echo 'SET search_path = bench;'
 		timed schedule floor $1 'INSERT INTO plain SELECT * FROM automation.enrollment'
-		echo 'DROP TABLE plain;'
+		echo 'CHECKPOINT;'
+		timed schedule written $1 "BEGIN;
+			INSERT INTO plain_enrollment SELECT * FROM automation.enrollment;
+			INSERT INTO plain_ledger SELECT * FROM automation.ledger;
+			INSERT INTO plain_timer SELECT * FROM automation.timer;
+			INSERT INTO plain_history SELECT * FROM automation.$history;
+			COMMIT"
+		echo 'DROP TABLE plain, plain_enrollment, plain_ledger, plain_timer, plain_history;'
 	} | super
 }
 
