@@ -99,6 +99,29 @@ CALL automation.advance('5 days');
 SELECT count(*) FROM logged();
 DROP FUNCTION fortnight;
 
+-- More rows than are inserted together, each given twice, first in the order in which they lie, which
+-- some have left, then in another; who is inside already stays.
+CREATE TABLE mass (id int PRIMARY KEY, v int);
+INSERT INTO mass SELECT g, 0 FROM generate_series(1, 700) g;
+UPDATE mass SET v = 1 WHERE id % 7 = 0;
+DELETE FROM mass WHERE id % 50 = 0;
+CREATE FUNCTION crowded(c mass) RETURNS bigint LANGUAGE workflow AS $$
+  EVERY '0 11 * * *' FOR SELECT id FROM (SELECT id, 1 AS part, id AS place FROM mass UNION ALL SELECT id, 2, id % 97 FROM mass) AS c ORDER BY part, place, id;
+  ENROLL AGAIN;
+  EXIT WHEN c.v = 2;
+BEGIN
+  WAIT FOR '23 hours 30 minutes';
+END $$;
+SELECT automation.schedule_next('0 11 * * *') - automation.now() + interval '10 seconds' AS step \gset
+CALL automation.advance(:'step');
+SELECT count(*), count(DISTINCT subject_key) FROM automation.enrollments WHERE workflow = 'crowded';
+SELECT event, reason, count(*), count(DISTINCT subject_key) FROM automation.journal WHERE workflow = 'crowded' GROUP BY 1, 2 ORDER BY 1, 2;
+INSERT INTO mass SELECT g, 0 FROM generate_series(701, 1000) g;
+CALL automation.advance('24 hours');
+SELECT count(*), count(DISTINCT subject_key) FROM automation.enrollments WHERE workflow = 'crowded';
+SELECT event, reason, count(*), count(DISTINCT subject_key) FROM automation.journal WHERE workflow = 'crowded' GROUP BY 1, 2 ORDER BY 1, 2;
+DROP FUNCTION crowded;
+
 -- Two schedules, with a condition of leaving; no subject.
 CREATE FUNCTION twice(n int) RETURNS bigint LANGUAGE workflow AS $$
   EVERY '0 10 * * *' FOR SELECT 10;
