@@ -261,13 +261,9 @@ make_suspect(Engine *engine, const WorkItem *item)
 static ItemOptions
 item_options(Engine *engine)
 {
-	ItemOptions options;
+	ItemOptions options = {.now = engine->now,.owner = engine->owner,.terminate = !engine->foreground};
 
-	options.now = engine->now;
-	options.owner = engine->owner;
 	options.watchdog = engine->alone ? wf_step_timeout : SLOW_FACTOR * wf_batch_time;
-	options.terminate = !engine->foreground;
-	options.failure = NULL;
 	return options;
 }
 

@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
@@ -227,6 +228,7 @@ wf_schedules_mark(int owner, int64 late, const char *driver)
 	TimestampTz now = wf_clock_now();
 	ListCell   *lc;
 
+	PushActiveSnapshot(GetTransactionSnapshot());	/* storing an event needs one */
 	foreach(lc, wf_schedules_of(owner))
 	{
 		Schedule   *schedule = lfirst(lc);
@@ -238,6 +240,7 @@ wf_schedules_mark(int owner, int64 late, const char *driver)
 		if (row && row->hold == NULL)
 			append_tick(row, schedule, driver);
 	}
+	PopActiveSnapshot();
 }
 
 /* CALL automation.tick(schedule) */
