@@ -222,8 +222,11 @@ find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
 	return found;
 }
 
-TupleTableSlot *
-wf_lookup_find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
+typedef bool (*Find) (Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot);
+
+/* Finds with what is kept for the batch, if anything is. */
+static TupleTableSlot *
+find_kept(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot, Find how)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext context;
@@ -233,27 +236,22 @@ wf_lookup_find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot
 		return find(lookup, nkeys, keys, snapshot) ? lookup->slot : NULL;
 	context = MemoryContextSwitchTo(batch_context);
 	CurrentResourceOwner = batch_owner;
-	found = find_unique(lookup, nkeys, keys, snapshot);
+	found = how(lookup, nkeys, keys, snapshot);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(context);
 	return found ? lookup->slot : NULL;
 }
 
 TupleTableSlot *
+wf_lookup_find_unique(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
+{
+	return find_kept(lookup, nkeys, keys, snapshot, find_unique);
+}
+
+TupleTableSlot *
 wf_lookup_find(Lookup *lookup, int nkeys, ScanKey keys, Snapshot snapshot)
 {
-	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext context;
-	bool		found;
-
-	if (!lookup->kept)
-		return find(lookup, nkeys, keys, snapshot) ? lookup->slot : NULL;
-	context = MemoryContextSwitchTo(batch_context);
-	CurrentResourceOwner = batch_owner;
-	found = find(lookup, nkeys, keys, snapshot);
-	CurrentResourceOwner = owner;
-	MemoryContextSwitchTo(context);
-	return found ? lookup->slot : NULL;
+	return find_kept(lookup, nkeys, keys, snapshot, find);
 }
 
 TupleTableSlot *
