@@ -23,12 +23,16 @@ EXTRA_CLEAN = sql/automation--$(EXTVERSION).sql
 
 PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
+# HTTP, SMTP, MIME and URLs
+SHLIB_LINK = -lcurl
+
 PG_CONFIG ?= pg_config
 # Not there yet on a fresh machine: then only the targets below work.
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 include $(PGXS)
 
 sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/goal.sql sql/split.sql sql/calendar.sql sql/job.sql \
+	sql/outbox.sql sql/server.sql sql/suppression.sql sql/template.sql sql/adapters.sql sql/delivery.sql \
 	sql/schedule.sql sql/migrate.sql sql/explain.sql sql/operations.sql sql/health.sql sql/rights.sql
 	cat $^ > $@
 

@@ -78,7 +78,7 @@ cron_package()
 # stands for the one of the server's version
 install_missing()
 {
-	local wanted=(gcc make "$@") missing=() p i
+	local wanted=(gcc make libcurl4-openssl-dev "$@") missing=() p i
 	if ! command -v dpkg-query >/dev/null; then
 		find_postgres
 		return

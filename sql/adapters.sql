@@ -1,0 +1,1 @@
+-- What makes messages: constructors, and adapters for well-known services.

@@ -1,0 +1,1 @@
+-- Delivery as SQL sees it: views and commands.

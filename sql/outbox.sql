@@ -1,0 +1,108 @@
+-- The outbox: what SEND leaves for the delivery worker.  Written in the step's
+-- transaction; from then on nothing of a message changes but what became of it.
+--
+-- A message that is to leave has a row in outgoing_due, one that is on its way a
+-- row in inflight, one that is over neither.  The row in outgoing_due is the only
+-- licence to send: who deletes it, sends the message or has cancelled it.
+
+CREATE SEQUENCE automation.outgoing_seq;
+CREATE TABLE automation.outgoing (
+    id            bigint PRIMARY KEY,
+    uid           text NOT NULL,             -- the same on all attempts: webhook-id, Message-ID; no dot in it
+    owner         int NOT NULL,              -- automation.owner
+    workflow      int NOT NULL,              -- 0 = none (feeds)
+    version       int NOT NULL,
+    enrollment    bigint NOT NULL,           -- 0 = none
+    epoch         int NOT NULL,
+    statement     int NOT NULL,
+    source        int NOT NULL,              -- the subject's table and key, for views; 0, NULL = none
+    key           text,
+    created_at    timestamptz NOT NULL,      -- engine time, as every moment here
+    kind          text NOT NULL,             -- http, mail
+    server        text NOT NULL,             -- name of a foreign server
+    target        text NOT NULL,             -- http: the URL, whole and in canonical form; mail: the mailbox of the recipient
+    channel       text NOT NULL,             -- mail, sms, http ...: suppression is by channel
+    address       text,                      -- of the recipient, normalized; NULL = none that could be suppressed
+    class         text NOT NULL,             -- transactional, marketing, internal
+    list          text,                      -- topic that one may unsubscribe from
+    family        text,                      -- of messages that count as the same: the template's name
+    variant       text,
+    ordering_key  text,                      -- one after the other within server and key
+    subject       text,
+    body          text,                      -- http: the bytes to send; mail: the plain text part
+    headers       jsonb,                     -- object of strings
+    options       jsonb,                     -- the rest of what the kind needs
+    awaited       boolean NOT NULL,          -- SEND .. INTO: the enrollment is woken when it is over
+    send_window   text,                      -- SEND DURING; NULL = any time
+    zone          text,                      -- of send_window
+    expires_at    timestamptz,               -- not sent after that; NULL = never
+    -- what became of it
+    state         text NOT NULL,             -- queued, held; sent, dead, cancelled, skipped, unknown are final
+    reason        text,                      -- code
+    attempts      int NOT NULL,
+    finished_at   timestamptz,
+    status        int,                       -- of HTTP or SMTP, of the last attempt
+    answer_headers jsonb,
+    answer        text,
+    error         text,                      -- in words, ours
+    provider_id   text                       -- what the receiver calls it
+) WITH (fillfactor = 70);
+CREATE INDEX outgoing_enrollment ON automation.outgoing (enrollment);
+CREATE INDEX outgoing_address ON automation.outgoing (address, created_at) WHERE address IS NOT NULL;
+CREATE INDEX outgoing_provider ON automation.outgoing (provider_id) WHERE provider_id IS NOT NULL;
+
+CREATE TABLE automation.outgoing_due (
+    id            bigint PRIMARY KEY,        -- automation.outgoing
+    owner         int NOT NULL,
+    workflow      int NOT NULL,
+    enrollment    bigint NOT NULL,
+    server        text NOT NULL,
+    ordering_key  text,
+    due           timestamptz NOT NULL,      -- engine time
+    attempt       int NOT NULL,              -- how many there were
+    xact          xid8 NOT NULL              -- that wrote the row
+);
+CREATE INDEX outgoing_due_xact ON automation.outgoing_due (xact);
+CREATE INDEX outgoing_due_enrollment ON automation.outgoing_due (enrollment);
+
+-- Committed, and flushed, before the connection is made.
+CREATE TABLE automation.inflight (
+    id            bigint PRIMARY KEY,
+    attempt       int NOT NULL,              -- this one, from 1
+    started_at    timestamptz NOT NULL
+);
+
+-- Health of a server, as the delivery worker sees it.
+CREATE TABLE automation.endpoint (
+    server        text PRIMARY KEY,
+    failures      int NOT NULL,              -- in a row
+    failing_since timestamptz,
+    open_until    timestamptz,               -- circuit breaker: nothing is sent before that, then one message to try
+    disabled_at   timestamptz,
+    reason        text                       -- why: gone (410), failing, by_hand
+);
+
+-- Which node may send: fingerprints of machine, data directory, cluster and
+-- database.  Not dumped.
+CREATE TABLE automation.egress_node (
+    fingerprint   text PRIMARY KEY,
+    name          text,
+    armed_at      timestamptz NOT NULL
+);
+
+-- Messages of a family that somebody had, for those that are sent once.
+CREATE TABLE automation.sent_once (
+    owner         int NOT NULL,
+    family        text NOT NULL,
+    address       text NOT NULL,             -- SHA-256 of the normalized address, hexadecimal
+    message       bigint NOT NULL,
+    PRIMARY KEY (owner, family, address)
+);
+
+-- How many messages went to a server in a month, for servers with a cap.
+CREATE TABLE automation.monthly_count (
+    server        text NOT NULL,
+    month         date NOT NULL,
+    messages      bigint NOT NULL,
+    PRIMARY KEY (server, month)
+);

@@ -1,0 +1,1 @@
+-- Foreign servers: where messages go, and what the way there asks for.

@@ -1,0 +1,92 @@
+/*
+ * outbox.h -- automation.outgoing and outgoing_due: enqueue, load, cancel, finish.
+ *
+ * Written by executors and sessions in the owner's transaction (enqueue, cancel),
+ * and by the delivery worker (finish).  The row in outgoing_due is the only
+ * licence to send: whoever deletes it decides.
+ */
+#ifndef WF_OUTBOX_H
+#define WF_OUTBOX_H
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "storage/itemptr.h"
+#include "utils/jsonb.h"
+
+typedef struct Outgoing
+{
+	int64		id;
+	char	   *uid;
+	int			owner;
+	int			workflow;
+	int			version;
+	int64		enrollment;
+	int			epoch;
+	int			statement;
+	int			source;
+	char	   *key;
+	TimestampTz created_at;
+	char	   *kind;
+	char	   *server;
+	char	   *target;
+	char	   *channel;
+	char	   *address;
+	char	   *class;
+	char	   *list;
+	char	   *family;
+	char	   *variant;
+	char	   *ordering_key;
+	char	   *subject;
+	char	   *body;
+	Jsonb	   *headers;
+	Jsonb	   *options;
+	bool		awaited;
+	char	   *send_window;
+	char	   *zone;
+	TimestampTz expires_at;				/* 0 = never */
+	char	   *state;
+	char	   *reason;
+	int			attempts;
+	TimestampTz finished_at;			/* 0 = not */
+	int			status;					/* 0 = none */
+	Jsonb	   *answer_headers;
+	char	   *answer;
+	char	   *error;
+	char	   *provider_id;
+	ItemPointerData tid;
+} Outgoing;
+
+#define OUTGOING_QUEUED "queued"
+#define OUTGOING_HELD "held"
+#define OUTGOING_SENT "sent"
+#define OUTGOING_DEAD "dead"
+#define OUTGOING_CANCELLED "cancelled"
+#define OUTGOING_SKIPPED "skipped"
+#define OUTGOING_UNKNOWN "unknown"
+
+extern int64 wf_outgoing_new_id(void);
+/* "msg_" and 32 hexadecimal digits nobody can guess. */
+extern char *wf_outgoing_new_uid(void);
+
+/* Enters the message; state queued: and that it may leave from due on, and at commit
+ * wakes the delivery worker.  Of o everything is read. */
+extern void wf_outgoing_insert(const Outgoing *o, TimestampTz due);
+
+/* NULL if there is none; in the current context, under the latest snapshot. */
+extern Outgoing *wf_outgoing_load(int64 id);
+extern bool wf_outgoing_is_over(const Outgoing *o);
+
+/* Takes the licence away and ends the message as cancelled.  False: it has left
+ * already, or is over.  Waits for a worker's short transaction at most. */
+extern bool wf_outgoing_cancel(int64 id, const char *reason, TimestampTz now);
+/* The same for all of an enrollment; returns how many were cancelled. */
+extern int	wf_outgoing_cancel_enrollment(int64 enrollment, const char *reason, TimestampTz now);
+
+/*
+ * The message is over: o->state, reason, attempts, status, answer ..., error and
+ * provider_id are written, and if somebody waits for it his enrollment gets a W
+ * event.  The caller has taken the licence (outgoing_due or inflight) away.
+ */
+extern void wf_outgoing_finish(Outgoing *o, TimestampTz now);
+
+#endif
