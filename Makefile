@@ -13,6 +13,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	split winner decide again \
 	program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	server secret \
+	address sign transport \
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	schedule schedule_job register unregister adopt validate reconcile ddl commands explain call_site sight handler \
@@ -33,7 +34,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 include $(PGXS)
 
 sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/goal.sql sql/split.sql sql/calendar.sql sql/job.sql \
-	sql/outbox.sql sql/server.sql sql/suppression.sql sql/template.sql sql/adapters.sql sql/delivery.sql \
+	sql/outbox.sql sql/server.sql sql/suppression.sql sql/template.sql sql/adapters.sql sql/transport.sql sql/delivery.sql \
 	sql/schedule.sql sql/migrate.sql sql/explain.sql sql/operations.sql sql/health.sql sql/rights.sql
 	cat $^ > $@
 
