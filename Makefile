@@ -17,7 +17,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	schedule schedule_job register unregister adopt validate reconcile ddl commands explain call_site sight handler \
-	watchdog blame seat batch executor run guard coordinator launcher health automation
+	watchdog blame seat batch executor run egress delivery guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 
 DATA_built = sql/automation--$(EXTVERSION).sql

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "delivery.h"
 #include "enginesql.h"
 #include "register.h"
 #include "store.h"
@@ -156,7 +157,10 @@ void
 wf_restore_begins(void)
 {
 	if (wf_engine_disarm())
+	{
+		wf_egress_disarm();
 		clear_unused();
+	}
 }
 
 /* --- each row --- */

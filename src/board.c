@@ -1,8 +1,8 @@
 /*
  * board.c -- shared memory: who lives, whom to wake.
  *
- * One entry per database with the extension, in it the coordinator and a row
- * of seats: executors and sessions inside automation.run().  Who takes, frees
+ * One entry per database with the extension, in it the coordinator, who delivers,
+ * and a row of seats: executors and sessions inside automation.run().  Who takes, frees
  * or asks holds the lock.  Who only wakes takes no lock, so that a commit waits
  * for nobody: it may meet a seat that has just changed hands, then a stranger
  * gets a needless wake-up.  Nothing is lost, because whoever frees a seat makes
@@ -59,6 +59,9 @@ typedef struct Entry
 {
 	volatile Oid database;		/* invalid: entry is free */
 	Sleeper		coordinator;
+	Sleeper		delivery;
+	volatile bool delivers_in_background;	/* not a session in automation.deliver() */
+	pg_atomic_uint64 delivered;	/* engine time */
 	CoordinatorState state;
 	bool		announced;
 	TimestampTz suspended;		/* no worker may start before; 0 = not */
@@ -77,6 +80,7 @@ typedef struct Board
 static Board *board = NULL;
 static Seat *my_seat = NULL;
 static Entry *my_coordination = NULL;	/* set in a coordinator */
+static Entry *my_delivery = NULL;	/* set in who delivers */
 static CoordinatorState my_verdict = COORDINATOR_NONE;
 static bool am_launcher = false;
 static bool exit_registered = false;
@@ -126,6 +130,8 @@ entry_init(Entry *entry)
 {
 	entry->database = InvalidOid;
 	sleeper_init(&entry->coordinator);
+	sleeper_init(&entry->delivery);
+	pg_atomic_init_u64(&entry->delivered, (uint64) NEVER_DRAINED);
 	for (int i = 0; i < seat_count(); i++)
 	{
 		sleeper_init(&entry->seats[i].sleeper);
@@ -285,12 +291,23 @@ wf_board_wake_owner(int owner)
 }
 
 void
+wf_board_wake_delivery(void)
+{
+	Entry	   *entry = find_entry(MyDatabaseId);
+
+	if (entry && !wake(&entry->delivery))
+		wake_coordinator_of(entry);
+}
+
+void
 wf_board_wake_all(void)
 {
 	Entry	   *entry = find_entry(MyDatabaseId);
 
 	for (int i = 0; entry && i < seat_count(); i++)
 		wake(&entry->seats[i].sleeper);
+	if (entry)
+		wake(&entry->delivery);
 	wake_coordinator_of(entry);
 }
 
@@ -322,6 +339,7 @@ static void
 leave_board(int code, Datum arg)
 {
 	wf_board_release_seat();
+	wf_board_delivery_leave();
 	wf_board_coordinator_leave();
 	if (am_launcher)
 	{
@@ -590,6 +608,78 @@ wf_board_coordinator_pending(void)
 }
 
 /* ----------------------------------------------------------------
+ * Delivery
+ * ----------------------------------------------------------------
+ */
+
+bool
+wf_board_delivery_enter(void)
+{
+	Entry	   *entry;
+	bool		entered;
+
+	if (board == NULL)
+		return true;
+	Assert(my_delivery == NULL);
+	register_exit();
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	entry = make_entry(MyDatabaseId);
+	entered = entry && !suspended(entry) && !entry->delivery.taken;
+	if (entered)
+	{
+		entry->delivers_in_background = MyBgworkerEntry != NULL;
+		pg_atomic_write_u64(&entry->delivered, (uint64) NEVER_DRAINED);
+		occupy(&entry->delivery);
+		my_delivery = entry;
+	}
+	LWLockRelease(board->lock);
+	return entered;
+}
+
+/* From here on messages wake the coordinator, which looks whether any are left. */
+void
+wf_board_delivery_leave(void)
+{
+	if (my_delivery == NULL)
+		return;
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	vacate(&my_delivery->delivery);
+	LWLockRelease(board->lock);
+	my_delivery = NULL;
+	wf_board_wake_coordinator();
+}
+
+uint32
+wf_board_delivery_pending(void)
+{
+	return my_delivery ? pg_atomic_exchange_u32(&my_delivery->delivery.pending, 0) : 0;
+}
+
+bool
+wf_board_delivery_in_the_way(void)
+{
+	return my_delivery && suspended(my_delivery);
+}
+
+void
+wf_board_set_delivered(TimestampTz upto)
+{
+	if (my_delivery)
+		pg_atomic_write_u64(&my_delivery->delivered, (uint64) upto);
+}
+
+bool
+wf_board_delivered(TimestampTz *upto)
+{
+	Entry	   *entry = find_entry(MyDatabaseId);
+
+	if (entry == NULL || !entry->delivery.taken)
+		return false;
+	*upto = (TimestampTz) pg_atomic_read_u64(&entry->delivered);
+	return true;
+}
+
+/* ----------------------------------------------------------------
  * Launcher, and DDL on whole databases
  * ----------------------------------------------------------------
  */
@@ -634,7 +724,7 @@ wf_board_databases(BoardDatabase *databases, bool *rescan)
 static bool
 entry_busy(Entry *entry)
 {
-	return entry->coordinator.taken || taken_seats(entry, false) > 0;
+	return entry->coordinator.taken || entry->delivery.taken || taken_seats(entry, false) > 0;
 }
 
 bool
@@ -673,6 +763,8 @@ static void
 stop_workers(Entry *entry)
 {
 	stop(&entry->coordinator);
+	if (entry->delivers_in_background)
+		stop(&entry->delivery);
 	for (int i = 0; i < seat_count(); i++)
 	{
 		Seat	   *seat = &entry->seats[i];
@@ -712,7 +804,8 @@ wf_board_busy(Oid database)
 		return false;
 	LWLockAcquire(board->lock, LW_SHARED);
 	entry = find_entry(database);
-	busy = entry && (entry->coordinator.taken || taken_seats(entry, true) > 0);
+	busy = entry && (entry->coordinator.taken || taken_seats(entry, true) > 0 ||
+					 (entry->delivery.taken && entry->delivers_in_background));
 	LWLockRelease(board->lock);
 	return busy;
 }

@@ -17,6 +17,9 @@ extern bool wf_board_present(void);
 extern void wf_board_wake_owner(int owner);
 extern void wf_board_wake_coordinator(void);
 extern void wf_board_wake_launcher(void);
+/* At commit of a transaction that left something to send: wakes who delivers here, or
+ * else the coordinator, which starts a worker. */
+extern void wf_board_wake_delivery(void);
 /* What owners may do is changing: wakes the coordinators of all databases.  The
  * commit callback comes before others hear of the change, so they look once
  * more later; the number tells them. */
@@ -56,6 +59,21 @@ typedef struct BoardSeat
 /* Fills seats[wf_max_executors + BOARD_RUN_SEATS]; returns how many are taken. */
 extern int	wf_board_seats(BoardSeat *seats);
 extern void wf_board_ask_to_leave(int owner);
+
+/*
+ * The place of who delivers here: the delivery worker, or CALL automation.deliver().
+ * enter: false if it is taken or the workers were asked to stop; without board always
+ * true: the lock alone decides.
+ */
+extern bool wf_board_delivery_enter(void);
+extern void wf_board_delivery_leave(void);
+extern uint32 wf_board_delivery_pending(void);	/* exchange with 0, full barrier */
+/* The database is wanted alone: there is no time to wait for what is on its way. */
+extern bool wf_board_delivery_in_the_way(void);
+/* Everything that was due at this engine time and may leave has left, and is recorded. */
+extern void wf_board_set_delivered(TimestampTz upto);
+/* false: nobody delivers here. */
+extern bool wf_board_delivered(TimestampTz *upto);
 
 /* How a coordinator ended, or that it lives. */
 typedef enum

@@ -11,7 +11,16 @@
  * to send. */
 extern PGDLLEXPORT void wf_delivery_main(Datum database);
 
-/* Reason why nothing may leave this node now; NULL = it may. */
+/* Something to send, or a change of what may be sent, is in this transaction: who
+ * delivers is woken at its commit.  Raises nothing after the first call. */
+extern void wf_delivery_wake_at_commit(void);
+
+/* --- egress.c --- */
+
+/* Reason why nothing may leave this node now (egress_off, egress_unarmed, disarmed); NULL = it
+ * may.  In a transaction. */
 extern const char *wf_egress_obstacle(void);
+/* A restore has begun: no node may send until a superuser says so. */
+extern void wf_egress_disarm(void);
 
 #endif

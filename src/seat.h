@@ -9,6 +9,8 @@
  * that no SQL function can release it.  The core releases it whenever the
  * session's transaction aborts: take it again before the next batch.
  */
+#define SEAT_DELIVERY 0					/* instead of an owner: who sends for all of them */
+
 extern bool wf_seat_lock(int owner, bool wait);
 extern void wf_seat_unlock(int owner);
 /* Does this session hold it now? */

@@ -33,10 +33,21 @@ int			wf_reader_limit = 100000;
 bool		wf_synchronous_commit = true;
 bool		wf_require_safe_path = true;
 int			wf_history_level = HISTORY_TRANSITIONS;
+int			wf_shutdown_wait = 5 * MS_PER_SECOND;
+int			wf_delivery_limit = 200;
+int			wf_keep_messages = 90;
+int			wf_egress = EGRESS_GUARDED;
 
 static const struct config_enum_entry history_levels[] = {
 	{"transitions", HISTORY_TRANSITIONS, false},
 	{"statements", HISTORY_STATEMENTS, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry egress_switches[] = {
+	{"off", EGRESS_OFF, false},
+	{"guarded", EGRESS_GUARDED, false},
+	{"on", EGRESS_ON, false},
 	{NULL, 0, false}
 };
 
@@ -136,6 +147,24 @@ define_processes(void)
 			   &wf_reader_limit, 1000, 10000000, PGC_SIGHUP, 0);
 }
 
+/* What leaves, how much of it at a time, and how long it is remembered. */
+static void
+define_delivery(void)
+{
+	DefineCustomEnumVariable("automation.egress", "Whether messages leave this server.",
+							 "guarded: only from a node that automation.arm_egress() was called for, so that a copy sends nothing; on: from any; off: nothing leaves, messages wait.",
+							 &wf_egress, wf_egress, egress_switches, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	define_int("automation.delivery_limit", "Transfers of a database at the same time.",
+			   "Beside it each server has a limit of its own, its option concurrency.",
+			   &wf_delivery_limit, 1, 10000, PGC_SIGHUP, 0);
+	define_int("automation.shutdown_wait", "Time a delivery worker that is asked to end waits for its transfers.",
+			   "What has not ended by then is sent again later, or is of unknown outcome.",
+			   &wf_shutdown_wait, 0, 10 * 60 * MS_PER_SECOND, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("automation.keep_messages", "Days after which messages that are over are removed; 0 keeps them.",
+			   "Dead ones, and those of unknown outcome, stay until they are sent again, settled or discarded.",
+			   &wf_keep_messages, 0, 36500, PGC_SIGHUP, 0);
+}
+
 /* Defines all settings; from _PG_init(). */
 void
 wf_settings_init(void)
@@ -152,6 +181,7 @@ wf_settings_init(void)
 							 NULL, NULL, NULL);
 	define_execution();
 	define_processes();
+	define_delivery();
 	MarkGUCPrefixReserved("automation");
 }
 

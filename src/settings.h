@@ -17,6 +17,18 @@ extern int	wf_reader_limit;			/* automation.reader_limit, entries, SIGHUP, 10000
 extern bool wf_synchronous_commit;		/* automation.synchronous_commit, SIGHUP, on */
 extern bool wf_require_safe_path;		/* automation.require_safe_path, SUSET, on */
 
+extern int	wf_shutdown_wait;			/* automation.shutdown_wait, ms, SIGHUP, 5 s: for transfers under way */
+extern int	wf_delivery_limit;			/* automation.delivery_limit, SIGHUP, 200: transfers at a time, per database */
+extern int	wf_keep_messages;			/* automation.keep_messages, days, SIGHUP, 90; 0 = for ever */
+
+typedef enum
+{
+	EGRESS_OFF,							/* nothing leaves */
+	EGRESS_GUARDED,						/* from a node that was armed */
+	EGRESS_ON							/* from any */
+} EgressSwitch;
+extern int	wf_egress;					/* automation.egress, SIGHUP, guarded */
+
 typedef enum
 {
 	HISTORY_TRANSITIONS,
