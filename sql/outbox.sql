@@ -48,8 +48,8 @@ CREATE TABLE automation.outgoing (
     provider_id   text                       -- what the receiver calls it
 ) WITH (fillfactor = 70);
 CREATE INDEX outgoing_enrollment ON automation.outgoing (enrollment);
-CREATE INDEX outgoing_address ON automation.outgoing (address, created_at) WHERE address IS NOT NULL;
-CREATE INDEX outgoing_provider ON automation.outgoing (provider_id) WHERE provider_id IS NOT NULL;
+CREATE INDEX outgoing_address ON automation.outgoing (address, created_at);
+CREATE INDEX outgoing_provider ON automation.outgoing (provider_id);
 
 CREATE TABLE automation.outgoing_due (
     id            bigint PRIMARY KEY,        -- automation.outgoing

@@ -76,10 +76,19 @@ extern void wf_outgoing_insert(const Outgoing *o, TimestampTz due);
 extern Outgoing *wf_outgoing_load(int64 id);
 extern bool wf_outgoing_is_over(const Outgoing *o);
 
-/* Takes the licence away and ends the message as cancelled.  False: it has left
- * already, or is over.  Waits for a worker's short transaction at most. */
+/* That it may leave from due on, after so many attempts; the worker is woken at commit.  The
+ * caller has seen to it that there is no other licence and that nobody sends it. */
+extern void wf_outgoing_license(const Outgoing *o, TimestampTz due, int attempt);
+
+/* Takes the licence away; *attempts: how many there were.  False: it has left already, or
+ * is over.  Waits for a worker's short transaction at most. */
+extern bool wf_outgoing_take(int64 id, int *attempts);
+
+/* Takes the licence away and ends the message as cancelled; who waits for it is woken, or not
+ * (quietly).  False: as above.  A line of the history tells. */
 extern bool wf_outgoing_cancel(int64 id, const char *reason, TimestampTz now);
-/* The same for all of an enrollment; returns how many were cancelled. */
+extern bool wf_outgoing_cancel_quietly(int64 id, const char *reason, TimestampTz now);
+/* The same for all of an enrollment, quietly; returns how many were cancelled. */
 extern int	wf_outgoing_cancel_enrollment(int64 enrollment, const char *reason, TimestampTz now);
 
 /*
@@ -88,5 +97,9 @@ extern int	wf_outgoing_cancel_enrollment(int64 enrollment, const char *reason, T
  * event.  The caller has taken the licence (outgoing_due or inflight) away.
  */
 extern void wf_outgoing_finish(Outgoing *o, TimestampTz now);
+
+/* A line of the history, event "delivery": reason, and as detail message, state, attempt
+ * and status of o. */
+extern void wf_outgoing_journal(const Outgoing *o, TimestampTz at, const char *reason);
 
 #endif
