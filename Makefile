@@ -14,7 +14,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	server secret \
 	address sign transport \
-	message outbox \
+	outbox \
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	schedule schedule_job register unregister adopt validate reconcile ddl commands explain call_site sight handler \
