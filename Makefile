@@ -11,7 +11,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	event event_row event_head event_scan event_read event_rotate rule rule_trigger workflow order \
 	opening business lookup enrollment enrollment_json ledger timer tie wait parked history \
 	split winner decide again \
-	program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
+	journal program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	server secret \
 	address sign transport \
 	outbox \

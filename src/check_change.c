@@ -13,7 +13,7 @@
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "check_internal.h"
-#include "goal.h"
+#include "journal.h"
 #include "nodes/makefuncs.h"
 #include "owner.h"
 #include "parser/parse_coerce.h"
@@ -76,22 +76,22 @@ subject_table(Check *ck, const Change *change, const char *construct)
 	return sig->args[0].relation;
 }
 
-/* Rows of it are written once, by the engine. */
+/* Rows of a journal are written once, by the engine. */
 static void
-check_goal_table(Check *ck, const Change *change)
+check_journal(Check *ck, const Change *change, const char *journal)
 {
 	if (change->operations != OP_INSERT)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("rows of automation.%s are only inserted", GOAL_TABLE),
-				 errhint("Write INSERT ON automation.%s.", GOAL_TABLE),
+				 errmsg("rows of automation.%s are only inserted", journal),
+				 errhint("Write INSERT ON automation.%s.", journal),
 				 wf_errposition(ck->body, change->location)));
 }
 
 /*
  * Table of a change: a table that can be watched, with the rights to do so.
- * The journal of goals is the engine's and needs no right: its rows are shown to
- * whom they concern.
+ * A journal is the engine's and needs no right: its rows are shown to whom they
+ * concern.
  */
 Oid
 wf_check_change_table(Check *ck, const Change *change, const char *construct)
@@ -102,9 +102,9 @@ wf_check_change_table(Check *ck, const Change *change, const char *construct)
 		relation = subject_table(ck, change, construct);
 	else
 		relation = wf_analyze_table(ck->body, change->table);
-	if (relation == wf_goal_relation())
+	if (wf_journal_name(relation))
 	{
-		check_goal_table(ck, change);
+		check_journal(ck, change, wf_journal_name(relation));
 		return relation;
 	}
 	check_table_form(ck, change, relation);

@@ -389,7 +389,7 @@ used_objects_touched(Command *command, bool everything)
 }
 
 /*
- * The engine writes its own tables as a superuser, automation.goal_reached by SQL: no
+ * The engine writes its own tables as a superuser, some of them by SQL: no
  * trigger of anybody else may run then, whoever has the privilege.  Asked also
  * while we are busy, for a definition that is checked may run code of its owner.
  */

@@ -20,13 +20,6 @@
 #include "history.h"
 #include "interp_wait.h"
 #include "stat.h"
-#include "store.h"
-
-Oid
-wf_goal_relation(void)
-{
-	return wf_store_relid(GOAL_TABLE);
-}
 
 static bool
 is_member(List *names, const char *name)

@@ -6,11 +6,6 @@
 
 #include "interp.h"
 
-/* The journal of goals, the one table of ours that a workflow may watch. */
-#define GOAL_TABLE "goal_reached"
-#define GOAL_POLICY "goal_reached_members"
-extern Oid	wf_goal_relation(void);
-
 /* Had by this enrollment: it pulls no more. */
 extern bool wf_goal_is_had(const Enrollment *e, const char *name);
 

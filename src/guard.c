@@ -40,7 +40,7 @@
 
 #include "compat.h"
 #include "coordinator.h"
-#include "goal.h"
+#include "journal.h"
 #include "rule.h"
 #include "store.h"
 
@@ -77,12 +77,12 @@ is_our_function(Oid function)
 	return ours;
 }
 
-/* The journal of goals is watched like a user's table. */
+/* A journal is watched like a user's table. */
 static bool
 is_our_trigger(Relation rel, Oid function)
 {
 	return is_our_function(function) ||
-		(RelationGetRelid(rel) == wf_goal_relation() && function == wf_capture_function());
+		(wf_journal_name(RelationGetRelid(rel)) && function == wf_capture_function());
 }
 
 /* Foreign keys that refer to our tables are triggers, too. */
@@ -100,27 +100,28 @@ check_triggers(Relation rel)
 
 /* Is there one policy, that of the install script? */
 static bool
-has_goal_policy(Relation rel)
+has_journal_policy(Relation rel)
 {
 	List	   *policies = rel->rd_rsdesc ? rel->rd_rsdesc->policies : NIL;
 
 	return list_length(policies) == 1 &&
-		strcmp(((RowSecurityPolicy *) linitial(policies))->policy_name, GOAL_POLICY) == 0;
+		strcmp(((RowSecurityPolicy *) linitial(policies))->policy_name,
+			   psprintf("%s_members", wf_journal_name(RelationGetRelid(rel)))) == 0;
 }
 
 /* Row security makes no difference to us, but says that somebody was here.  The
- * journal of goals has it from the beginning. */
+ * journals have it from the beginning. */
 static void
 check_rules(Relation rel)
 {
 	if (rel->rd_rules && rel->rd_rules->numLocks > 0)
 		refuse(rel, "rule", "on the table");
-	if (RelationGetRelid(rel) == wf_goal_relation() ? !has_goal_policy(rel) :
+	if (wf_journal_name(RelationGetRelid(rel)) ? !has_journal_policy(rel) :
 		(rel->rd_rel->relrowsecurity || relation_has_policies(rel)))
 		refuse(rel, "policy", "row security");
 }
 
-/* Is the predicate no more than a column?  It is read as it stands, since to
+/* Is the predicate no more than a column, or whether it is null?  It is read as it stands, since to
  * simplify an expression is to run what is constant in it. */
 static bool
 has_harmless_predicate(Relation index)
@@ -133,6 +134,8 @@ has_harmless_predicate(Relation index)
 	if (isnull)
 		return true;
 	predicate = stringToNode(TextDatumGetCString(stored));
+	if (predicate && IsA(predicate, NullTest))
+		predicate = (Node *) ((NullTest *) predicate)->arg;
 	return predicate && IsA(predicate, Var);
 }
 

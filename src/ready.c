@@ -21,7 +21,7 @@
 
 #include "activity.h"
 #include "compat.h"
-#include "goal.h"
+#include "journal.h"
 #include "order.h"
 #include "owner.h"
 #include "ready.h"
@@ -55,12 +55,12 @@ wf_ready_new_batch(void)
 		MemoryContextReset(verdict_context);
 }
 
-/* What the definition was checked for: SELECT and TRIGGER on a table.  The journal
- * of goals may be watched by everybody. */
+/* What the definition was checked for: SELECT and TRIGGER on a table.  A
+ * journal may be watched by everybody. */
 static bool
 may_watch(Oid relation, Oid user)
 {
-	if (relation == wf_goal_relation())
+	if (wf_journal_name(relation))
 		return true;
 	return pg_class_aclmask(relation, user, ACL_TRIGGER | ACL_SELECT, ACLMASK_ALL) == (ACL_TRIGGER | ACL_SELECT) &&
 		wf_compat_schema_aclcheck(get_rel_namespace(relation), user, ACL_USAGE) == ACLCHECK_OK;
