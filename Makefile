@@ -15,6 +15,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	server secret \
 	address sign transport \
 	outbox \
+	mailbox suppression token caps inbound \
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	schedule schedule_job register unregister adopt validate reconcile ddl commands explain call_site sight handler \

@@ -89,20 +89,3 @@ CREATE TABLE automation.egress_node (
     name          text,
     armed_at      timestamptz NOT NULL
 );
-
--- Messages of a family that somebody had, for those that are sent once.
-CREATE TABLE automation.sent_once (
-    owner         int NOT NULL,
-    family        text NOT NULL,
-    address       text NOT NULL,             -- SHA-256 of the normalized address, hexadecimal
-    message       bigint NOT NULL,
-    PRIMARY KEY (owner, family, address)
-);
-
--- How many messages went to a server in a month, for servers with a cap.
-CREATE TABLE automation.monthly_count (
-    server        text NOT NULL,
-    month         date NOT NULL,
-    messages      bigint NOT NULL,
-    PRIMARY KEY (server, month)
-);

@@ -34,6 +34,14 @@ GRANT EXECUTE ON FUNCTION automation.enrollment_status(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.cancel_job(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.backfill(text, text, int, boolean) TO PUBLIC;
 
+-- each checks whose messages it is about
+GRANT EXECUTE ON FUNCTION automation.suppress(text, text, text, text, text, regrole) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.unsuppress(text, text, text, text, regrole) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.suppressed(text, text, text, text, regrole) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.forget_address(text, text) TO PUBLIC;
+-- the token proves it; record_inbound() is nobody's before it is granted to a bridge
+GRANT EXECUTE ON FUNCTION automation.unsubscribe(text) TO PUBLIC;
+
 -- show and reset what is the caller's
 GRANT EXECUTE ON FUNCTION automation.stat_counters() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.stat_buckets() TO PUBLIC;
