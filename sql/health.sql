@@ -313,10 +313,10 @@ FROM (SELECT t.tgrelid::regclass AS relation,
       UNION ALL
       SELECT p.polrelid::regclass, pg_catalog.format('policy %I', p.polname), pg_catalog.format('DROP POLICY %I ON %s', p.polname, p.polrelid::regclass)
       FROM pg_catalog.pg_policy p JOIN engine_table e ON e.oid = p.polrelid
-      WHERE (e.relname, p.polname) NOT IN (('goal_reached', 'goal_reached_members'), ('dead_letter', 'dead_letter_members'))
+      WHERE (e.relname, p.polname) NOT IN (('goal_reached', 'goal_reached_members'), ('dead_letter', 'dead_letter_members'), ('inbound', 'inbound_members'))
       UNION ALL
       SELECT e.oid::regclass, 'row security', pg_catalog.format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', e.oid::regclass)
-      FROM engine_table e WHERE e.relrowsecurity AND e.relname NOT IN ('goal_reached', 'dead_letter')
+      FROM engine_table e WHERE e.relrowsecurity AND e.relname NOT IN ('goal_reached', 'dead_letter', 'inbound')
       UNION ALL
       SELECT i.indrelid::regclass, pg_catalog.format('index %s', i.indexrelid::regclass), pg_catalog.format('DROP INDEX %s', i.indexrelid::regclass)
       FROM pg_catalog.pg_index i JOIN engine_table e ON e.oid = i.indrelid

@@ -12,7 +12,7 @@
 #include "journal.h"
 #include "store.h"
 
-static const char *const journals[] = {"goal_reached", "dead_letter"};
+static const char *const journals[] = {"goal_reached", "dead_letter", "inbound"};
 
 const char *
 wf_journal_name(Oid relation)

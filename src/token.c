@@ -278,7 +278,7 @@ uid_of(int64 message)
 
 /* Relays may change the case of a local part. */
 static bool
-lower(const char *token, char *copy)
+lower_case(const char *token, char *copy)
 {
 	size_t		length = strlen(token);
 
@@ -308,7 +308,7 @@ wf_token_read(char purpose, const char *token, int64 *message)
 	char	   *uid;
 	char	   *expected;
 
-	if (!lower(token, shown) || !parse(purpose, shown, &id, &number) || id == 0 || id > PG_INT32_MAX)
+	if (!lower_case(token, shown) || !parse(purpose, shown, &id, &number) || id == 0 || id > PG_INT32_MAX)
 		return false;
 	if (!read_key((int) id, &key))
 		return false;

@@ -7,13 +7,13 @@ WITH member AS (
 ), object AS (
     SELECT classid, objid, 0 AS objsubid FROM member
     WHERE classid IN ('pg_proc'::regclass, 'pg_language'::regclass, 'pg_namespace'::regclass, 'pg_event_trigger'::regclass)
-       OR classid = 'pg_class'::regclass AND objid IN (SELECT oid FROM pg_class WHERE relkind IN ('v', 'm') OR relname = 'goal_reached')
+       OR classid = 'pg_class'::regclass AND objid IN (SELECT oid FROM pg_class WHERE relkind IN ('v', 'm') OR relname IN ('goal_reached', 'dead_letter', 'inbound'))
        OR classid = 'pg_type'::regclass AND objid IN (SELECT t.oid FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
                                                      WHERE t.typelem = 0 AND (t.typtype <> 'c' OR c.relkind = 'c'))
     UNION ALL
     SELECT m.classid, m.objid, a.attnum FROM member m JOIN pg_class c ON c.oid = m.objid JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE m.classid = 'pg_class'::regclass AND a.attnum > 0 AND NOT a.attisdropped
-          AND (c.relkind = 'v' AND c.relname NOT IN ('history', 'problem') OR c.relname = 'goal_reached' AND a.attname <> 'id')
+          AND (c.relkind = 'v' AND c.relname NOT IN ('history', 'problem') OR c.relname IN ('goal_reached', 'dead_letter', 'inbound') AND a.attname <> 'id')
 )
 SELECT pg_describe_object(o.classid, o.objid, o.objsubid) AS without_comment
 FROM object o LEFT JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.objid AND d.objsubid = o.objsubid
