@@ -1,0 +1,82 @@
+/*
+ * mail.h -- a mail: what it must be like, what is settled when it is entered, and
+ * the bytes it leaves as.
+ *
+ * mail.c settles and checks, mail_header.c and mail_body.c write, transport_mail.c
+ * hands over.
+ */
+#ifndef WF_MAIL_H
+#define WF_MAIL_H
+
+#include "lib/stringinfo.h"
+
+#include "outbox.h"
+#include "server.h"
+
+/* Where it stands in a text or HTML, the link to unsubscribe of this one mail is put
+ * when it leaves; empty if its server has none. */
+#define MAIL_UNSUBSCRIBE_MARK "%unsubscribe_url%"
+
+#define MAIL_LINE 76					/* bytes of a line, without its end */
+
+/*
+ * Settles, before the message is entered, what must not change later or needs the tables:
+ * the sender (option from), the text part of a mail that has HTML alone, and from option
+ * thread the options in_reply_to, references and the "Re:" of the subject.  Of o id, uid, owner,
+ * enrollment, target and the contents are there; subject, body and options are replaced.
+ * ERROR (22023) if option thread names a message of another owner or to another recipient.
+ * In a transaction with an active snapshot.
+ */
+extern void wf_mail_complete(Outgoing *o, const Server *server);
+
+/*
+ * What keeps the mail from leaving by the server, in words without data of the
+ * message, in the current context; NULL = nothing.  For SEND and for the worker, besides
+ * wf_message_problem().  Raises nothing but out of memory.
+ */
+extern char *wf_mail_problem(const Outgoing *o, const Server *server);
+
+/* As it is handed over.  Every line ends in CR LF, has at most 998 bytes, all of them
+ * ASCII, and does not begin with a dot. */
+typedef struct Mail
+{
+	char	   *return_path;			/* mailbox */
+	List	   *recipients;				/* of char *: mailboxes; the first is the message's, then cc and bcc */
+	char	   *data;
+	size_t		length;
+} Mail;
+
+/*
+ * In the current context; NULL: *problem says why it must not leave.  The same message
+ * gives the same bytes on every attempt (but for the tokens' key).  Outside transactions, too,
+ * after wf_token_prepare().  Raises nothing but out of memory.
+ */
+extern Mail *wf_mail_build(const Outgoing *o, const Server *server, const char **problem);
+
+/* --- between mail*.c --- */
+
+typedef struct MailLinks
+{
+	char	   *url;					/* https://...; NULL = none */
+	char	   *mailto;					/* mailto:...; NULL = none */
+} MailLinks;
+
+/* Links to unsubscribe of this mail; false: there is no key to sign with. */
+extern bool wf_mail_links(const Outgoing *o, const Server *server, MailLinks *links);
+/* Mailbox in From; NULL = none. */
+extern char *wf_mail_sender(const Outgoing *o, const Server *server);
+/* "<uid@domain of the sender>" */
+extern char *wf_mail_message_id(const char *uid, const char *sender);
+/* Mailboxes of option cc or bcc, of char *. */
+extern List *wf_mail_copies(const Outgoing *o, const char *option);
+
+/* All headers but those of the body; false: *problem says why not. */
+extern bool wf_mail_write_headers(StringInfo to, const Outgoing *o, const Server *server, const MailLinks *links,
+								  const char **problem);
+/* "name: value" with the characters that need it encoded, folded. */
+extern void wf_mail_write_text(StringInfo to, const char *name, const char *value);
+
+/* Headers of the body, empty line, body.  Boundaries are made of the uid. */
+extern bool wf_mail_write_body(StringInfo to, const Outgoing *o, const MailLinks *links, const char **problem);
+
+#endif
