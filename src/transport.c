@@ -1,59 +1,486 @@
 /*
- * transport.c -- libcurl behind a small door: pools, descriptor, timers.
+ * transport.c -- libcurl behind a small door: pools of connections, a descriptor
+ * to wait on, timers, and transfers from their beginning to their end.
+ *
+ * Called by the delivery worker only, outside of transactions.  Each server has a
+ * multi handle of its own, its pool: connections, names and TLS sessions are shared by
+ * nobody else.  When options change that a connection depends on, the server gets a
+ * new pool, and the old one is closed with its last transfer.  curl tells which
+ * sockets it waits for and when it wants to be called; all of them are in one epoll
+ * descriptor, which is ours to wait on beside the latch.
+ *
+ * All signals are blocked while curl works, for it starts threads (names are
+ * looked up in them), and a signal must come to the process's only thread that knows
+ * what to do with it.  Memory does not grow with the number of transfers: handles
+ * and their contexts are used again.
  */
 #include "postgres.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "portability/instr_time.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "transport_internal.h"
 
+#define EVENTS_AT_ONCE 256
+#define IDLE_MILLISECONDS 60000			/* a pool that nobody uses is closed after that */
+
+struct Pool
+{
+	Oid			server;
+	char	   *policy;					/* what connections depend on; TopMemoryContext */
+	bool		stale;					/* takes nothing any more */
+	int			place;					/* in pools */
+	CURLM	   *multi;
+	dlist_head	active;
+	dlist_head	idle;
+	int			actives;
+	int64		call_at;				/* milliseconds(): curl wants to be called; -1 = no */
+	int64		idle_since;				/* milliseconds(), if nothing is active */
+	bool		worked;					/* curl was called, so something may have ended */
+};
+
+static Pool **pools = NULL;				/* places may be empty; TopMemoryContext */
+static int	pool_places = 0;
+static int	actives = 0;
+static int	descriptor = -1;
+
+static int64
+milliseconds(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* --- once per process --- */
+
+/* What would change where curl and OpenSSL go, whom they trust, and whom they tell. */
+static const char *const environment[] = {
+	"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY",
+	"SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "CURL_SSL_BACKEND",
+	"CURL_HOME", "NETRC", "QLOGDIR", "HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS"
+};
+
 void
 wf_transport_init(void)
 {
+	struct rlimit none = {0, 0};
+
+	if (descriptor >= 0)
+		return;
+	for (int i = 0; i < lengthof(environment); i++)
+		unsetenv(environment[i]);
+	/* no image of passwords and keys on disk */
+	if (setrlimit(RLIMIT_CORE, &none) != 0)
+		ereport(WARNING, errmsg("could not turn core files off: %m"));
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		ereport(ERROR, errmsg("could not initialize libcurl"));
+	descriptor = epoll_create1(EPOLL_CLOEXEC);
+	if (descriptor < 0)
+		ereport(ERROR, errmsg("could not create an epoll descriptor: %m"));
 }
 
 int
 wf_transport_descriptor(void)
 {
-	return -1;
+	return descriptor;
 }
 
-long
-wf_transport_timeout(void)
+/* --- what curl tells --- */
+
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *pool_arg, void *known)
 {
-	return -1;
+	Pool	   *pool = pool_arg;
+	struct epoll_event event = {0};
+
+	if (what == CURL_POLL_REMOVE)
+	{
+		(void) epoll_ctl(descriptor, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		event.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		event.events |= EPOLLOUT;
+	event.data.u64 = ((uint64) pool->place << 32) | (uint32) fd;
+	if (epoll_ctl(descriptor, EPOLL_CTL_MOD, fd, &event) == 0)
+		return 0;
+	return epoll_ctl(descriptor, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int
+on_timer(CURLM *multi, long after, void *pool_arg)
+{
+	Pool	   *pool = pool_arg;
+
+	pool->call_at = after < 0 ? -1 : milliseconds() + after;
+	return 0;
+}
+
+/* --- pools --- */
+
+/* What a connection of the server depends on, in words. */
+static char *
+policy_of(const Server *server)
+{
+	bool		trusted = server->trusted;
+
+	return psprintf("%d\n%s\n%d %d %d\n%s\n%s\n%s", server->type, server->url,
+					trusted && server->allow_private, trusted && !server->verify, server->http2,
+					trusted && server->ca_file != NULL ? server->ca_file : "",
+					trusted && server->client_cert != NULL ? server->client_cert : "",
+					trusted && server->client_key != NULL ? server->client_key : "");
+}
+
+static int
+empty_place(void)
+{
+	int			place = 0;
+
+	while (place < pool_places && pools[place] != NULL)
+		place++;
+	if (place == pool_places)
+	{
+		int			more = Max(16, 2 * pool_places);
+
+		if (pools == NULL)
+			pools = MemoryContextAlloc(TopMemoryContext, more * sizeof(Pool *));
+		else
+			pools = repalloc(pools, more * sizeof(Pool *));
+		memset(pools + pool_places, 0, (more - pool_places) * sizeof(Pool *));
+		pool_places = more;
+	}
+	return place;
+}
+
+static Pool *
+new_pool(const Server *server, const char *policy)
+{
+	int			place = empty_place();
+	Pool	   *pool = MemoryContextAllocZero(TopMemoryContext, sizeof(Pool));
+
+	pool->policy = MemoryContextStrdup(TopMemoryContext, policy);
+	pool->multi = curl_multi_init();
+	if (pool->multi == NULL)
+	{
+		pfree(pool->policy);
+		pfree(pool);
+		return NULL;
+	}
+	pool->server = server->oid;
+	pool->place = place;
+	dlist_init(&pool->active);
+	dlist_init(&pool->idle);
+	pool->call_at = -1;
+	pool->idle_since = milliseconds();
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, (long) Max(1, server->concurrency));
+	pools[place] = pool;
+	return pool;
+}
+
+/* Of a pool without active transfers: connections are closed, everything is freed. */
+static void
+close_pool(Pool *pool)
+{
+	dlist_mutable_iter i;
+
+	Assert(pool->actives == 0);
+	dlist_foreach_modify(i, &pool->idle)
+	{
+		Transfer   *t = dlist_container(Transfer, node, i.cur);
+
+		dlist_delete(&t->node);
+		wf_transfer_free(t);
+	}
+	curl_multi_cleanup(pool->multi);
+	pools[pool->place] = NULL;
+	pfree(pool->policy);
+	pfree(pool);
+}
+
+/* NULL: no memory. */
+static Pool *
+pool_for(const Server *server)
+{
+	char	   *policy = policy_of(server);
+	Pool	   *found = NULL;
+
+	for (int i = 0; i < pool_places; i++)
+	{
+		Pool	   *pool = pools[i];
+
+		if (pool == NULL || pool->server != server->oid || pool->stale)
+			continue;
+		if (strcmp(pool->policy, policy) == 0)
+			found = pool;
+		else
+			pool->stale = true;
+	}
+	if (found == NULL)
+		found = new_pool(server, policy);
+	pfree(policy);
+	return found;
+}
+
+void
+wf_transport_forget(Oid server)
+{
+	for (int i = 0; i < pool_places; i++)
+	{
+		Pool	   *pool = pools[i];
+
+		if (pool == NULL || pool->server != server)
+			continue;
+		pool->stale = true;
+		if (pool->actives == 0)
+			close_pool(pool);
+	}
+}
+
+static void
+close_unused(int64 now)
+{
+	for (int i = 0; i < pool_places; i++)
+	{
+		Pool	   *pool = pools[i];
+
+		if (pool != NULL && pool->actives == 0 &&
+			(pool->stale || now - pool->idle_since >= IDLE_MILLISECONDS))
+			close_pool(pool);
+	}
+}
+
+int
+wf_transport_active(Oid server)
+{
+	int			n = 0;
+
+	if (!OidIsValid(server))
+		return actives;
+	for (int i = 0; i < pool_places; i++)
+		if (pools[i] != NULL && pools[i]->server == server)
+			n += pools[i]->actives;
+	return n;
+}
+
+/* --- transfers --- */
+
+static void
+block_signals(sigset_t *before)
+{
+	sigset_t	all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, before);
+}
+
+static void
+restore_signals(const sigset_t *before)
+{
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static Transfer *
+idle_transfer(Pool *pool)
+{
+	if (!dlist_is_empty(&pool->idle))
+		return dlist_container(Transfer, node, dlist_pop_head_node(&pool->idle));
+	return wf_transfer_new();
+}
+
+/* Out of curl's hands, which does not close the connection if it can be used again. */
+static void
+end_transfer(Pool *pool, Transfer *t)
+{
+	curl_multi_remove_handle(pool->multi, t->easy);
+	dlist_delete(&t->node);
+	pool->actives--;
+	actives--;
+	if (pool->actives == 0)
+		pool->idle_since = milliseconds();
+}
+
+static bool
+hand_over(Pool *pool, Transfer *t)
+{
+	sigset_t	before;
+	CURLMcode	added;
+
+	block_signals(&before);
+	added = curl_multi_add_handle(pool->multi, t->easy);
+	restore_signals(&before);
+	if (added != CURLM_OK)
+		return false;
+	t->pool = pool;
+	dlist_push_tail(&pool->active, &t->node);
+	pool->actives++;
+	actives++;
+	return true;
 }
 
 bool
 wf_transport_begin(const Outgoing *o, int attempt, const Server *server,
 				   const Credentials *credentials, TimestampTz now, TransferResult *result)
 {
+	Pool	   *pool;
+	Transfer   *t = NULL;
+
 	memset(result, 0, sizeof(*result));
 	result->id = o->id;
 	result->attempt = attempt;
 	result->end = TRANSFER_NOT_SENT;
-	result->code = "no_transport";
+	result->code = "no_memory";
 	result->retry_after = -1;
+
+	pool = pool_for(server);
+	if (pool != NULL)
+		t = idle_transfer(pool);
+	if (t == NULL)
+		return false;
+	t->id = o->id;
+	t->attempt = attempt;
+	if (wf_transfer_prepare(t, o, server, credentials, result))
+	{
+		if (hand_over(pool, t))
+			return true;
+		result->end = TRANSFER_NOT_SENT;
+		result->code = "no_memory";
+	}
+	wf_transfer_clean(t);
+	dlist_push_head(&pool->idle, &t->node);
 	return false;
+}
+
+/* Appends the results of those that have ended. */
+static List *
+collect(Pool *pool, List *ended)
+{
+	CURLMsg    *message;
+	int			left;
+
+	pool->worked = false;
+	while ((message = curl_multi_info_read(pool->multi, &left)) != NULL)
+	{
+		CURLcode	code = message->data.result;
+		char	   *private;
+		Transfer   *t;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+		t = (Transfer *) private;
+		end_transfer(pool, t);
+		ended = lappend(ended, wf_transfer_judge(t, code));
+		wf_transfer_clean(t);
+		dlist_push_head(&pool->idle, &t->node);
+	}
+	return ended;
+}
+
+static void
+act(Pool *pool, curl_socket_t fd, int what)
+{
+	int			running;
+
+	curl_multi_socket_action(pool->multi, fd, what, &running);
+	pool->worked = true;
 }
 
 List *
 wf_transport_work(void)
 {
-	return NIL;
+	struct epoll_event events[EVENTS_AT_ONCE];
+	List	   *ended = NIL;
+	sigset_t	before;
+	int64		now;
+	int			n = epoll_wait(descriptor, events, EVENTS_AT_ONCE, 0);
+
+	block_signals(&before);
+	for (int i = 0; i < n; i++)
+	{
+		uint32		place = (uint32) (events[i].data.u64 >> 32);
+		int			what = 0;
+
+		if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+			what |= CURL_CSELECT_IN;
+		if (events[i].events & EPOLLOUT)
+			what |= CURL_CSELECT_OUT;
+		if (events[i].events & EPOLLERR)
+			what |= CURL_CSELECT_ERR;
+		if (place < pool_places && pools[place] != NULL)
+			act(pools[place], (curl_socket_t) (events[i].data.u64 & 0xffffffff), what);
+	}
+	now = milliseconds();
+	for (int i = 0; i < pool_places; i++)
+	{
+		if (pools[i] == NULL || pools[i]->call_at < 0 || pools[i]->call_at > now)
+			continue;
+		pools[i]->call_at = -1;
+		act(pools[i], CURL_SOCKET_TIMEOUT, 0);
+	}
+	restore_signals(&before);
+
+	for (int i = 0; i < pool_places; i++)
+		if (pools[i] != NULL && pools[i]->worked)
+			ended = collect(pools[i], ended);
+	close_unused(now);
+	return ended;
 }
 
-int
-wf_transport_active(Oid server)
+long
+wf_transport_timeout(void)
 {
-	return 0;
-}
+	int64		now = milliseconds();
+	int64		soonest = -1;
 
-void
-wf_transport_forget(Oid server)
-{
+	for (int i = 0; i < pool_places; i++)
+	{
+		Pool	   *pool = pools[i];
+		int64		at;
+
+		if (pool == NULL)
+			continue;
+		at = pool->actives == 0 ? pool->idle_since + IDLE_MILLISECONDS : pool->call_at;
+		if (at >= 0 && (soonest < 0 || at < soonest))
+			soonest = at;
+	}
+	return soonest < 0 ? -1 : (long) Max(0, soonest - now);
 }
 
 void
 wf_transport_shutdown(void)
 {
+	for (int i = 0; i < pool_places; i++)
+	{
+		Pool	   *pool = pools[i];
+		dlist_mutable_iter at;
+
+		if (pool == NULL)
+			continue;
+		dlist_foreach_modify(at, &pool->active)
+		{
+			Transfer   *t = dlist_container(Transfer, node, at.cur);
+
+			end_transfer(pool, t);
+			wf_transfer_clean(t);
+			wf_transfer_free(t);
+		}
+		close_pool(pool);
+	}
+	if (descriptor >= 0)
+		close(descriptor);
+	descriptor = -1;
 }

@@ -114,8 +114,8 @@ extern bool wf_bytes_append(Bytes *bytes, const char *data, size_t length);
 
 /*
  * Bytes of the other side as text of the database, palloc'd: without NUL; where they are
- * not valid in its encoding, bytes above 127 are written \xNN.  Longer than max (0 =
- * no limit): cut.
+ * not valid in its encoding, bytes above 127 are written \xNN.  At most max bytes of them
+ * (0 = no limit), and then no half character at the end.
  */
 extern char *wf_remote_text(const char *data, size_t length, size_t max);
 
