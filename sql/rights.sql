@@ -67,6 +67,31 @@ GRANT EXECUTE ON FUNCTION automation.is_open(timestamptz, text, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.add_business_time(timestamptz, interval, text, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.business_time_between(timestamptz, timestamptz, text, text) TO PUBLIC;
 
+-- build values and take them apart: nothing is sent, and no table of anybody's is read
+GRANT EXECUTE ON FUNCTION
+    automation.url_encode(text), automation.form_encode(jsonb), automation.sha256_hex(text), automation.json_or_null(text),
+    automation.reply_json(automation.delivery), automation.ai_answer(automation.delivery),
+    automation.http_request(text, text, text, jsonb, text, text, boolean, text, interval),
+    automation.with_options(automation.message, jsonb),
+    automation.thin(jsonb, regtype),
+    automation.webhook(text, anyelement, text, boolean, text, jsonb, text, interval),
+    automation.server_sender(text), automation.sms(text, text, text, text, text, text, interval),
+    automation.slack(text, text, text, jsonb, text), automation.slack_channel_name(text),
+    automation.slack_channel(automation.slack_name, boolean, text),
+    automation.ai_prompt(text, text, text, jsonb, text),
+    automation.facebook_members(text, text), automation.facebook_audience_add(text, text, text, text),
+    automation.facebook_audience_remove(text, text, text, text), automation.facebook_audience_create(text, text, text, text),
+    automation.salesforce_record(text, jsonb, text, text, text),
+    automation.salesforce_contact(text, text, text, text, jsonb, text, text, text),
+    automation.salesforce_lead(text, text, text, text, text, jsonb, text, text, text),
+    automation.salesforce_campaign_member(text, text, text, text, text),
+    automation.salesforce_task(text, text, text, text, date, text, text, jsonb, text),
+    automation.google_sheet_row(json), automation.google_sheet_append(text, anyelement, text, text),
+    automation.asana_task(text, text, text, text, date, text, jsonb, text),
+    automation.zendesk_contact(text, text, text, text, jsonb, text),
+    automation.feed_time(text), automation.feed_problem(text), automation.feed_items(text)
+    TO PUBLIC;
+
 -- From here on DDL is watched.  ALWAYS: also where session_replication_role
 -- says replica.  CREATE TRIGGER is in the list because pg_restore ends with the
 -- tables' triggers.

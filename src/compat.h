@@ -266,4 +266,21 @@ extern int no_such_variable
 #define wf_compat_group_expr(rte, attno) ((Node *) NULL)
 #endif
 
+/*
+ * 16: what is called for a part of JSON says whether to go on; 17: the lexer's place may be given.
+ * The caller includes utils/jsonfuncs.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define wf_json_action JsonParseErrorType
+#define WF_JSON_ACTION_DONE return JSON_SUCCESS
+#else
+#define wf_json_action void
+#define WF_JSON_ACTION_DONE return
+#endif
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_json_lexer(json) makeJsonLexContext(NULL, (json), true)
+#else
+#define wf_compat_json_lexer(json) makeJsonLexContext((json), true)
+#endif
+
 #endif

@@ -1,0 +1,56 @@
+-- Feeds: what of them is read, and what is nobody's feed.
+\pset null -
+SET SESSION AUTHORIZATION app;
+SET search_path = '';
+SET timezone = 'UTC';
+SET datestyle = 'SQL, DMY';
+SET xmloption = content;
+
+-- moments
+SELECT v AS written, automation.feed_time(v) AS moment
+FROM unnest(ARRAY['Sat, 21 Nov 2026 10:00:00 +0100', '21 Nov 26 10:00 GMT', 'Sat, 07 Sep 2002 00:00:01 EST', 'Mon, 1 Sept 2025 5:07:09 PDT',
+                  'Thu, 01 Jan 70 00:00:00 -0000', 'Tue, 02 Dec 2025 05:07:09 XYZ', '2026-11-21T10:00:00Z', '2026-11-21T10:00:00.123456789-05:30',
+                  ' 2026-11-21 ', '2026-11-21 10:00', '31 Feb 2026 10:00:00 GMT', 'nonsense', '2026-13-01', '2026-11-21T24:00:00Z', '0000-01-01',
+                  '99999-01-01', '']) WITH ORDINALITY u(v, n) ORDER BY n;
+
+-- RSS 2.0, with the modules that come with it
+SELECT * FROM automation.feed_items($x$<?xml version="1.0" encoding="ISO-8859-1"?>
+<!-- made by hand -->
+<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:atom="http://www.w3.org/2005/Atom"
+     xmlns:media="http://search.yahoo.com/mrss/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<channel><title>Blog</title><link>https://b.example</link><atom:link href="https://b.example/feed" rel="self"/>
+<item><title>One &amp; two</title><link>https://b.example/1</link><guid isPermaLink="false">g1</guid><pubDate>Sat, 21 Nov 2026 10:00:00 +0100</pubDate>
+      <description><![CDATA[<p>first</p>]]></description><dc:creator>Ann</dc:creator></item>
+<item><media:title>not this</media:title><title>Two</title><atom:link href="https://b.example/self" rel="self"/><link> https://b.example/2 </link>
+      <content:encoded>long</content:encoded><author>bob@example.com</author></item>
+<item><description>without a name</description></item>
+<item/>
+</channel></rss>$x$);
+
+-- Atom
+SELECT * FROM automation.feed_items($x$<feed xmlns="http://www.w3.org/2005/Atom"><id>f</id><title>Blog</title><author><name>All</name></author>
+<entry><id>urn:1</id><title type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">a <b>bold</b> word</div></title>
+<link rel="self" href="https://b.example/self"/><link rel="alternate" href="https://b.example/1"/>
+<updated>2026-11-21T10:00:00Z</updated><author><name>Ann</name><email>ann@example.com</email></author><content type="html">&lt;b&gt;</content></entry>
+<entry><id>urn:2</id><title>Two</title><link href="https://b.example/2"/><published>2026-11-20T10:00:00+02:00</published><updated>2026-11-21T10:00:00Z</updated></entry>
+</feed>$x$);
+
+-- RDF, and what came before there were namespaces
+SELECT * FROM automation.feed_items($x$<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
+  xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="x"><title>Blog</title></channel>
+<item rdf:about="https://b.example/1"><title>One</title><link>https://b.example/1</link><dc:date>2026-01-01T00:00:00+02:00</dc:date></item></rdf:RDF>$x$);
+SELECT guid, title FROM automation.feed_items($x$<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN" "http://127.0.0.1:1/rss-0.91.dtd">
+<rss version="0.91"><channel><item><title>Old</title><link>https://b.example/1</link></item></channel></rss>$x$);
+
+-- none of these is one; nothing is an error, and nothing is read from anywhere
+SELECT n, automation.feed_problem(v) AS problem, (SELECT count(*) FROM automation.feed_items(v)) AS items
+FROM unnest(ARRAY[NULL, '', ' ', 'not found', '<html><body/></html>', '<html><body>', '<rss><channel><item></channel></rss>',
+                  '<!DOCTYPE rss [<!ENTITY a "b">]><rss><channel><item><title>&a;</title></item></channel></rss>',
+                  E'\uFEFF<?xml version="1.0"?>\n<!-- [ --><!DOCTYPE rss SYSTEM "file:///etc/passwd" [\n<!ENTITY c SYSTEM "file:///etc/passwd">]>\n'
+                  || '<rss><channel><item><title>&c;</title></item></channel></rss>',
+                  '<rss><channel><item><title>&c;</title></item></channel></rss>',
+                  '<!DOCTYPE l [<!ENTITY a "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
+                  || '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;">]><rss>&d;</rss>',
+                  repeat('<a>', 20000),
+                  E'\uFEFF<?xml version="1.0"?><rss><channel/></rss>']) WITH ORDINALITY u(v, n) ORDER BY n;
+RESET SESSION AUTHORIZATION;
