@@ -553,21 +553,6 @@ RETURN CASE WHEN (c).email IS NOT NULL AND NOT (c).unsubscribed THEN
         jsonb_strip_nulls(jsonb_build_object('From', sender)),
         jsonb_strip_nulls(jsonb_build_object('vars', vars, 'thread', thread)))::automation.message END;
 
-CREATE FUNCTION sms(number text, body text) RETURNS automation.message LANGUAGE sql IMMUTABLE STRICT
-RETURN ROW('sms', NULL, number, NULL, body, NULL, NULL)::automation.message;
-
-CREATE FUNCTION slack(channel text, body text) RETURNS automation.message LANGUAGE sql IMMUTABLE STRICT
-RETURN ROW('slack', NULL, channel, NULL, body, NULL, NULL)::automation.message;
-
-CREATE FUNCTION http_request(method text, url text, body text DEFAULT NULL) RETURNS automation.message LANGUAGE sql IMMUTABLE
-RETURN ROW('http', NULL, url, NULL, body, NULL, jsonb_build_object('method', method))::automation.message;
-
-CREATE FUNCTION webhook(url text, body jsonb) RETURNS automation.message LANGUAGE sql IMMUTABLE STRICT
-RETURN ROW('http', NULL, url, NULL, body::text, '{"Content-Type": "application/json"}'::jsonb, '{"method": "POST"}'::jsonb)::automation.message;
-
-CREATE FUNCTION google_sheet_append(sheet text, line jsonb) RETURNS automation.message LANGUAGE sql IMMUTABLE STRICT
-RETURN ROW('google_sheet', NULL, sheet, NULL, line::text, NULL, NULL)::automation.message;
-
 -- Actions
 
 CREATE FUNCTION add_tag(c contact, name text) RETURNS void LANGUAGE sql
@@ -689,18 +674,6 @@ END;
 
 CREATE FUNCTION is_test_address(email text) RETURNS boolean LANGUAGE sql IMMUTABLE
 RETURN coalesce(email ILIKE ANY (ARRAY['%@example.com', '%@example.org', '%+test@%']), false);
-
--- The items of an RSS 2.0 feed.
-CREATE FUNCTION feed_items(body text, OUT guid text, OUT title text, OUT link text, OUT published_at timestamptz)
-RETURNS SETOF record LANGUAGE sql STABLE STRICT
-BEGIN ATOMIC
-    SELECT coalesce(substring(i FROM '<guid[^>]*>(.*?)</guid>'), substring(i FROM '<link>(.*?)</link>')),
-           substring(i FROM '<title>(.*?)</title>'),
-           substring(i FROM '<link>(.*?)</link>'),
-           substring(i FROM '<pubDate>(.*?)</pubDate>')::timestamptz
-    FROM regexp_split_to_table(body, '<item[ >]') WITH ORDINALITY AS s (i, n)
-    WHERE n > 1;
-END;
 
 -- What the workflows and tests speak of by name
 
