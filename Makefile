@@ -12,7 +12,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	opening business lookup enrollment enrollment_json ledger timer tie wait parked history \
 	split winner decide again \
 	journal program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
-	server secret \
+	url server_option server secret server_check server_ddl \
 	address sign transport transfer transport_http mail mail_header mail_body \
 	message outbox \
 	mailbox suppression token caps inbound \

@@ -55,6 +55,9 @@ GRANT EXECUTE ON FUNCTION automation.statement_at(text, int) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.schedule_next(text, timestamptz, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.schedule_previous(text, timestamptz, text) TO PUBLIC;
 
+-- says what pg_foreign_server says to everybody
+GRANT EXECUTE ON FUNCTION automation.server_option(text, text) TO PUBLIC;
+
 -- count on clocks and calendars
 GRANT EXECUTE ON FUNCTION automation.next_time(text, time, text, timestamptz) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.next_time(time) TO PUBLIC;
@@ -99,7 +102,8 @@ GRANT EXECUTE ON FUNCTION
 CREATE EVENT TRIGGER automation_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE FUNCTION', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER TABLE', 'CREATE VIEW', 'ALTER VIEW',
                  'ALTER MATERIALIZED VIEW', 'ALTER FOREIGN TABLE', 'ALTER TYPE', 'ALTER DOMAIN',
-                 'ALTER SCHEMA', 'CREATE TRIGGER', 'CREATE EXTENSION', 'ALTER EXTENSION')
+                 'ALTER SCHEMA', 'CREATE TRIGGER', 'CREATE EXTENSION', 'ALTER EXTENSION',
+                 'CREATE SERVER', 'ALTER SERVER', 'CREATE USER MAPPING', 'ALTER USER MAPPING')
     EXECUTE FUNCTION automation.ddl_end();
 COMMENT ON EVENT TRIGGER automation_ddl IS 'Registers workflows and keeps the registry in line with DDL';
 ALTER EVENT TRIGGER automation_ddl ENABLE ALWAYS;

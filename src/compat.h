@@ -145,6 +145,15 @@ extern int no_such_variable
 	pg_class_ownercheck((relation), (role))
 #endif
 
+/* 16: likewise for foreign servers.  The caller includes utils/acl.h, catalog/pg_foreign_server.h. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_server_aclcheck(server, role, mode) \
+	object_aclcheck(ForeignServerRelationId, (server), (role), (mode))
+#else
+#define wf_compat_server_aclcheck(server, role, mode) \
+	pg_foreign_server_aclcheck((server), (role), (mode))
+#endif
+
 /* 18: a place for instrumentation.  The caller includes access/genam.h. */
 #if PG_VERSION_NUM >= 180000
 #define wf_compat_index_beginscan(heap, index, snapshot, nkeys) \

@@ -4,8 +4,8 @@
  * Called by PostgreSQL at ddl_command_end, sql_drop and ddl_command_start, as whoever runs the
  * command.  Objects are told apart by class and OID, never by a name in a text.
  * CREATE and ALTER of a workflow function may fail here, with the definition's
- * mistakes; any other command can't: its work is done in subtransactions whose
- * errors become WARNINGs, and reconcile() repairs what they leave.
+ * mistakes, and those of a foreign server of ours; any other command can't: its work is done in
+ * subtransactions whose errors become WARNINGs, and reconcile() repairs what they leave.
  *
  * Restore mode: pg_dump sets check_function_bodies off.  Functions come before
  * the engine's rows then, and tables before their data, so nothing is
@@ -20,10 +20,12 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "catalog/pg_user_mapping.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "fmgr.h"
@@ -39,6 +41,7 @@
 #include "enginesql.h"
 #include "register.h"
 #include "schedule.h"
+#include "server.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(wf_ddl_end);
@@ -439,6 +442,10 @@ ddl_end(Command *command)
 		}
 		else if (touched->classid == TypeRelationId)
 			everything = true;
+		else if (touched->classid == ForeignServerRelationId)
+			wf_server_touched(touched->objid, restore_mode());
+		else if (touched->classid == UserMappingRelationId)
+			wf_mapping_touched(touched->objid, restore_mode());
 		if (touched->classid == RelationRelationId || touched->classid == TypeRelationId ||
 			touched->classid == NamespaceRelationId)
 			renames = true;

@@ -1,39 +1,233 @@
 /*
  * server.c -- foreign servers of the wrapper "automation": loads them, says who may
- * use which and where a message goes.
+ * use which and which one an address belongs to.
+ *
+ * Called by SEND (choice, rights), by the delivery worker before each attempt, and by
+ * the commands in server_check.c.  Reads catalogs, so in a transaction; results are in
+ * the current context.  Raises no errors of its own: who has no server gets NULL.
+ *
+ * A server is chosen by the address only among those of superusers and of the role
+ * itself: whoever may create servers could otherwise put one in front of
+ * somebody else's, and sign his messages.  Others have to be named.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_foreign_server.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/rel.h"
+
 #include "compat.h"
 #include "server.h"
+#include "server_option.h"
+#include "settings.h"
+#include "url.h"
+
+/* What counts only on a superuser's server becomes what it is without. */
+static void
+distrust(Server *server)
+{
+	server->secret_lost = server->secret_file != NULL;
+	server->allow_private = false;
+	server->verify = true;
+	server->ca_file = NULL;
+	server->client_cert = NULL;
+	server->client_key = NULL;
+	server->secret_file = NULL;
+	server->ports = NIL;
+}
+
+static Server *
+load(const ForeignServer *foreign)
+{
+	Server	   *server = palloc0(sizeof(Server));
+
+	server->oid = foreign->serverid;
+	server->name = pstrdup(foreign->servername);
+	server->owner = foreign->owner;
+	/* options are checked when they are set; a server with others is none */
+	if (wf_server_options_take(server, foreign->options) != NULL || server->url == NULL)
+		return NULL;
+	server->trusted = superuser_arg(foreign->owner);
+	if (!server->trusted)
+		distrust(server);
+	return server;
+}
 
 Server *
 wf_server_load(const char *name)
 {
-	return NULL;
+	ForeignServer *foreign = GetForeignServerByName(name, true);
+	Oid			wrapper = get_foreign_data_wrapper_oid("automation", true);
+
+	if (foreign == NULL || !OidIsValid(wrapper) || foreign->fdwid != wrapper)
+		return NULL;
+	return load(foreign);
 }
 
 bool
 wf_server_usable(const Server *server, Oid role)
 {
+	return OidIsValid(role) && wf_compat_server_aclcheck(server->oid, role, ACL_USAGE) == ACLCHECK_OK;
+}
+
+/* All of ours that the role may use; of Server *. */
+static List *
+usable_servers(Oid role)
+{
+	Oid			wrapper = get_foreign_data_wrapper_oid("automation", true);
+	List	   *servers = NIL;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!OidIsValid(wrapper))
+		return NIL;
+	rel = table_open(ForeignServerRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
+		Server	   *server;
+
+		if (form->srvfdw != wrapper)
+			continue;
+		server = load(GetForeignServer(form->oid));
+		if (server && wf_server_usable(server, role))
+			servers = lappend(servers, server);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return servers;
+}
+
+List *
+wf_server_names(Oid role)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, usable_servers(role))
+		names = lappend(names, ((Server *) lfirst(cell))->name);
+	return names;
+}
+
+/* Does the server's url cover the address?  base gets the server's, taken apart. */
+static bool
+covers(const Server *server, const Url *url, Url **base)
+{
+	const char *problem;
+	ListCell   *cell;
+
+	*base = wf_url_parse(server->url, &problem);
+	if (*base == NULL || !wf_url_below(*base, url))
+		return false;
+	if ((*base)->port == url->port)
+		return true;
+	foreach(cell, server->ports)
+	{
+		if (lfirst_int(cell) == url->port)
+			return true;
+	}
 	return false;
+}
+
+/* Of two servers that cover an address: is the first one to be taken? */
+static bool
+is_closer(const Server *server, size_t length, const Server *other, size_t other_length, Oid role)
+{
+	if (length != other_length)
+		return length > other_length;
+	/* the role's own, else in the order of names, so that it is always the same */
+	if ((server->owner == role) != (other->owner == role))
+		return server->owner == role;
+	return strcmp(server->name, other->name) < 0;
 }
 
 char *
 wf_server_for(Oid role, const char *url)
 {
-	return NULL;
+	const char *problem;
+	Url		   *parsed = wf_url_parse(url, &problem);
+	Server	   *best = NULL;
+	size_t		best_length = 0;
+	ListCell   *cell;
+
+	if (parsed == NULL)
+		return NULL;
+	foreach(cell, usable_servers(role))
+	{
+		Server	   *server = lfirst(cell);
+		size_t		length;
+		Url		   *base;
+
+		if (server->type != SERVER_HTTP || !(server->trusted || server->owner == role) ||
+			!covers(server, parsed, &base))
+			continue;
+		length = strlen(base->path);
+		if (best == NULL || is_closer(server, length, best, best_length, role))
+		{
+			best = server;
+			best_length = length;
+		}
+	}
+	return best ? best->name : NULL;
+}
+
+/* Of a target that the server's url goes before. */
+static bool
+is_relative(const char *target)
+{
+	return target == NULL || target[0] == '\0' || target[0] == '/' || target[0] == '?';
 }
 
 char *
 wf_server_url(const Server *server, const char *target, const char **problem)
 {
-	*problem = "no server";
-	return NULL;
+	Url		   *url;
+	Url		   *base;
+
+	*problem = NULL;
+	if (server->type == SERVER_SMTP)
+	{
+		*problem = "the server takes mail, not requests";
+		return NULL;
+	}
+	if (is_relative(target))
+		url = wf_url_parse(psprintf("%s%s", server->url, target ? target : ""), problem);
+	else
+		url = wf_url_parse(target, problem);
+	if (url == NULL)
+		return NULL;
+	if (!covers(server, url, &base))
+	{
+		*problem = "it is not below the server's url";
+		return NULL;
+	}
+	return wf_url_text(url);
+}
+
+char *
+wf_server_address(const Server *server, const Credentials *credentials, const char *target, const char **problem)
+{
+	char	   *url = wf_server_url(server, target, problem);
+
+	if (url == NULL || credentials == NULL || credentials->path == NULL)
+		return url;
+	if (strcmp(url, wf_server_url(server, NULL, problem)) != 0)
+	{
+		*problem = "the server has a secret path, so a message may not name another one";
+		return NULL;
+	}
+	return wf_server_url(server, credentials->path, problem);
 }
 
 char *
 wf_server_default_mail(void)
 {
-	return NULL;
+	return wf_mail_server && *wf_mail_server ? pstrdup(wf_mail_server) : NULL;
 }

@@ -33,6 +33,7 @@ int			wf_reader_limit = 100000;
 bool		wf_synchronous_commit = true;
 bool		wf_require_safe_path = true;
 int			wf_history_level = HISTORY_TRANSITIONS;
+char	   *wf_mail_server = NULL;
 int			wf_shutdown_wait = 5 * MS_PER_SECOND;
 int			wf_delivery_limit = 200;
 int			wf_keep_messages = 90;
@@ -179,6 +180,9 @@ wf_settings_init(void)
 							 "transitions: entries, waits, ends, errors; statements: a line for each statement that was run, too.",
 							 &wf_history_level, wf_history_level, history_levels, PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
+	DefineCustomStringVariable("automation.mail_server", "Foreign server of mails that name none.",
+							   "Each role may set its own, for itself or for a workflow; who sends needs USAGE on the server.",
+							   &wf_mail_server, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	define_execution();
 	define_processes();
 	define_delivery();

@@ -36,6 +36,8 @@ typedef enum
 } HistoryLevel;
 extern int	wf_history_level;			/* automation.history, SIGHUP, transitions */
 
+extern char *wf_mail_server;			/* automation.mail_server, USERSET, empty: server of mails that name none */
+
 extern void wf_settings_init(void);
 
 /*
