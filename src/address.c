@@ -56,6 +56,7 @@ static const Range ranges4[] = {
 static const Range ranges6[] = {
 	{{0}, 96},							/* unspecified, loopback, IPv4 in the old way */
 	{{[8] = 0xff, [9] = 0xff}, 96},		/* IPv4, translated */
+	{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48},	/* NAT64 of a network's own: where the IPv4 address is in it, it alone knows */
 	{{0x01, 0x00}, 64},					/* discarded */
 	{{0x20, 0x01, 0x00, 0x00}, 32},		/* Teredo */
 	{{0x20, 0x01, 0x0d, 0xb8}, 32},		/* documentation */
@@ -77,9 +78,6 @@ static const struct
 	{{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},					/* NAT64 */
 	{{{0x20, 0x02}, 16}, 2}									/* 6to4 */
 };
-
-/* NAT64 of a network's own: where its IPv4 address is, its prefix's length decides. */
-static const Range local_nat64 = {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48};
 
 static bool
 within(const uint8 *address, const Range *range)
@@ -183,37 +181,12 @@ refused4(const uint8 *bytes)
 	return within_any(bytes, ranges4, lengthof(ranges4)) || is_own(bytes, 4);
 }
 
-/*
- * An IPv4 address is behind a prefix of 48, 56, 64 or 96 bits, with a byte of zero at
- * bits 64 to 71.  Which one a network uses nobody tells, so all must do.
- */
-static bool
-local_nat64_refused(const uint8 *bytes)
-{
-	static const int places[][4] = {
-		{6, 7, 9, 10}, {7, 9, 10, 11}, {9, 10, 11, 12}, {12, 13, 14, 15}
-	};
-
-	for (int i = 0; i < lengthof(places); i++)
-	{
-		uint8		inner[4];
-
-		for (int b = 0; b < 4; b++)
-			inner[b] = bytes[places[i][b]];
-		if (refused4(inner))
-			return true;
-	}
-	return false;
-}
-
 static bool
 refused6(const uint8 *bytes)
 {
 	for (int i = 0; i < lengthof(wrappers); i++)
 		if (within(bytes, &wrappers[i].range))
 			return refused4(bytes + wrappers[i].offset) || is_own(bytes, 16);
-	if (within(bytes, &local_nat64))
-		return local_nat64_refused(bytes);
 	return within_any(bytes, ranges6, lengthof(ranges6)) || is_own(bytes, 16);
 }
 
