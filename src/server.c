@@ -211,6 +211,15 @@ wf_server_url(const Server *server, const char *target, const char **problem)
 	return wf_url_text(url);
 }
 
+/* Is the canonical address the server's url itself, with or without a slash at its end? */
+static bool
+is_own(const Server *server, const char *url)
+{
+	size_t		length = strlen(server->url);
+
+	return strncmp(url, server->url, length) == 0 && (url[length] == '\0' || strcmp(url + length, "/") == 0);
+}
+
 char *
 wf_server_address(const Server *server, const Credentials *credentials, const char *target, const char **problem)
 {
@@ -218,7 +227,7 @@ wf_server_address(const Server *server, const Credentials *credentials, const ch
 
 	if (url == NULL || credentials == NULL || credentials->path == NULL)
 		return url;
-	if (strcmp(url, wf_server_url(server, NULL, problem)) != 0)
+	if (!is_own(server, url))
 	{
 		*problem = "the server has a secret path, so a message may not name another one";
 		return NULL;

@@ -77,11 +77,11 @@ option(const Outgoing *o, const char *name)
 
 /* Where to, by parts: no text of a URL is pasted together here. */
 static bool
-set_url(Transfer *t, const Outgoing *o, const Server *server, TransferResult *result)
+set_url(Transfer *t, const Outgoing *o, const Server *server, const Credentials *credentials, TransferResult *result)
 {
 	HttpState  *state = t->state;
 	const char *problem = NULL;
-	char	   *url = wf_server_url(server, o->target, &problem);
+	char	   *url = wf_server_address(server, credentials, o->target, &problem);
 	char	   *scheme = NULL;
 	bool		allowed;
 
@@ -323,7 +323,7 @@ http_prepare(Transfer *t, const Outgoing *o, const Server *server,
 
 	t->state = state;
 	state->patience = Max(1, (server->timeout + 1999) / 2000);
-	if (!set_url(t, o, server, result) || !set_method(t, o, body, result))
+	if (!set_url(t, o, server, credentials, result) || !set_method(t, o, body, result))
 		return false;
 	if (!add_credentials(t, credentials))
 		return wf_transfer_refuse(result, "credentials", "the user mapping's options do not make a valid header");
