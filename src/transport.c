@@ -134,8 +134,9 @@ policy_of(const Server *server)
 {
 	bool		trusted = server->trusted;
 
-	return psprintf("%d\n%s\n%d %d %d\n%s\n%s\n%s", server->type, server->url,
-					trusted && server->allow_private, trusted && !server->verify, server->http2,
+	/* not its URL: curl itself tells hosts apart, and the path may be secret */
+	return psprintf("%d %d %d %d\n%s\n%s\n%s", server->type, trusted && server->allow_private,
+					trusted && !server->verify, server->http2,
 					trusted && server->ca_file != NULL ? server->ca_file : "",
 					trusted && server->client_cert != NULL ? server->client_cert : "",
 					trusted && server->client_key != NULL ? server->client_key : "");
@@ -176,6 +177,8 @@ new_pool(const Server *server, const char *policy)
 		pfree(pool);
 		return NULL;
 	}
+	if (server->trusted && !server->verify)
+		ereport(WARNING, errmsg("certificates of server \"%s\" are not verified", server->name));
 	pool->server = server->oid;
 	pool->place = place;
 	dlist_init(&pool->active);

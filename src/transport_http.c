@@ -30,6 +30,7 @@
 typedef struct HttpState
 {
 	CURLU	   *url;
+	char	   *text;					/* of it; its path may be secret */
 	bool		complete;				/* header of the final answer */
 	int			status;					/* of the status line seen last */
 	long		patience;				/* seconds that an answer may stand still */
@@ -88,6 +89,7 @@ set_url(Transfer *t, const Outgoing *o, const Server *server, const Credentials 
 	if (url == NULL)
 		return wf_transfer_refuse(result, "not_permitted",
 								  problem != NULL ? problem : "the URL is not one of the server's");
+	state->text = url;
 	state->url = curl_url();
 	if (state->url == NULL ||
 		curl_url_set(state->url, CURLUPART_URL, url, CURLU_DISALLOW_USER | CURLU_PATH_AS_IS) != CURLUE_OK ||
@@ -346,6 +348,8 @@ http_release(Transfer *t)
 {
 	HttpState  *state = t->state;
 
+	if (state != NULL && state->text != NULL)
+		explicit_bzero(state->text, strlen(state->text));
 	if (state != NULL && state->url != NULL)
 	{
 		/* the handle must not look at it again */
