@@ -28,6 +28,8 @@
 #define ID 1
 #define ENROLLMENT 6
 
+const char *const wf_mail_no_key = "there is no key for the link to unsubscribe";
+
 /* --- addresses --- */
 
 static const char *
@@ -420,7 +422,7 @@ wf_mail_build(const Outgoing *o, const Server *server, const char **problem)
 		return NULL;
 	if (!wf_mail_links(o, server, &links))
 	{
-		*problem = "there is no key for the link to unsubscribe";
+		*problem = wf_mail_no_key;
 		return NULL;
 	}
 	initStringInfo(&data);

@@ -52,6 +52,8 @@ typedef struct Mail
  * after wf_token_prepare().  Raises nothing but out of memory.
  */
 extern Mail *wf_mail_build(const Outgoing *o, const Server *server, const char **problem);
+/* The one problem that is not the message's and may pass. */
+extern const char *const wf_mail_no_key;
 
 /* --- between mail*.c --- */
 

@@ -241,6 +241,7 @@ wf_transfer_new(void)
 		return NULL;
 	t = MemoryContextAllocZero(TopMemoryContext, sizeof(Transfer));
 	t->easy = easy;
+	t->talk_socket = -1;
 	t->context = AllocSetContextCreate(TopMemoryContext, "automation transfer", ALLOCSET_SMALL_SIZES);
 	t->head.limit = TRANSFER_HEAD_BYTES;
 	return t;
@@ -267,6 +268,8 @@ wf_transfer_clean(Transfer *t)
 	t->headers = NULL;
 	t->state = NULL;
 	t->opened = t->refused = t->head_lines = 0;
+	t->talk_socket = -1;
+	t->talk_ready = t->talk_writes = false;
 	t->connected = t->head_full = t->answer_full = false;
 	empty_bytes(&t->head);
 	empty_bytes(&t->answer);
@@ -379,7 +382,7 @@ wf_transfer_prepare(Transfer *t, const Outgoing *o, const Server *server,
 {
 	if (strcmp(o->kind, "http") != 0)
 		return wf_transfer_refuse(result, "invalid_message", "there is no way for this kind of message");
-	t->kind = &wf_transfer_http;
+	t->kind = strcmp(o->kind, "mail") == 0 ? &wf_transfer_mail : &wf_transfer_http;
 	t->allow_private = server->trusted && server->allow_private;
 	t->answer.limit = server->answer_limit;
 	set_bounds(t->easy, server);
@@ -399,7 +402,8 @@ wf_transfer_judge(Transfer *t, CURLcode ended)
 	result->attempt = t->attempt;
 	result->retry_after = -1;
 	t->kind->judge(t, ended, result);
-	if (curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &microseconds) == CURLE_OK)
+	/* who speaks himself has measured himself */
+	if (t->kind->talk == NULL && curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &microseconds) == CURLE_OK)
 		result->milliseconds = (int) (microseconds / 1000);
 	return result;
 }

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "portability/instr_time.h"
@@ -40,6 +41,7 @@ struct Pool
 	dlist_head	active;
 	dlist_head	idle;
 	int			actives;
+	int			talkers;				/* of them, whose kind speaks itself now */
 	int64		call_at;				/* milliseconds(): curl wants to be called; -1 = no */
 	int64		idle_since;				/* milliseconds(), if nothing is active */
 	bool		worked;					/* curl was called, so something may have ended */
@@ -308,6 +310,13 @@ idle_transfer(Pool *pool)
 static void
 end_transfer(Pool *pool, Transfer *t)
 {
+	if (t->talk_socket >= 0)
+	{
+		(void) epoll_ctl(descriptor, EPOLL_CTL_DEL, t->talk_socket, NULL);
+		/* curl would take leave of the server, and wait for that */
+		(void) shutdown(t->talk_socket, SHUT_RDWR);
+		pool->talkers--;
+	}
 	curl_multi_remove_handle(pool->multi, t->easy);
 	dlist_delete(&t->node);
 	pool->actives--;
@@ -367,6 +376,84 @@ wf_transport_begin(const Outgoing *o, int attempt, const Server *server,
 	return false;
 }
 
+/* Its result; the handle is free for another. */
+static List *
+finish(Pool *pool, Transfer *t, CURLcode code, List *ended)
+{
+	end_transfer(pool, t);
+	ended = lappend(ended, wf_transfer_judge(t, code));
+	wf_transfer_clean(t);
+	dlist_push_head(&pool->idle, &t->node);
+	return ended;
+}
+
+/* A kind that speaks itself goes on as far as it can, and is watched for the rest. */
+static List *
+talk(Pool *pool, Transfer *t, int64 now, List *ended)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	t->talk_ready = false;
+	if (t->kind->talk(t, now))
+		return finish(pool, t, CURLE_OK, ended);
+	if (t->talk_writes)
+		event.events |= EPOLLOUT;
+	event.data.u64 = ((uint64) pool->place << 32) | (uint32) t->talk_socket;
+	if (epoll_ctl(descriptor, EPOLL_CTL_MOD, t->talk_socket, &event) != 0)
+		(void) epoll_ctl(descriptor, EPOLL_CTL_ADD, t->talk_socket, &event);
+	return ended;
+}
+
+/* curl has connected and leaves the rest to the kind. */
+static bool
+begins_to_talk(Pool *pool, Transfer *t, CURLcode code)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	if (code != CURLE_OK || t->kind->talk == NULL ||
+		curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+		return false;
+	t->talk_socket = fd;
+	pool->talkers++;
+	return true;
+}
+
+/* NULL: the descriptor is curl's. */
+static Transfer *
+talking_on(Pool *pool, int fd)
+{
+	dlist_iter	at;
+
+	if (pool->talkers == 0)
+		return NULL;
+	dlist_foreach(at, &pool->active)
+	{
+		Transfer   *t = dlist_container(Transfer, node, at.cur);
+
+		if (t->talk_socket == fd)
+			return t;
+	}
+	return NULL;
+}
+
+/* Those who have something to hear or to say, and those whose time is over. */
+static List *
+let_talk(Pool *pool, int64 now, List *ended)
+{
+	dlist_mutable_iter at;
+
+	if (pool->talkers == 0)
+		return ended;
+	dlist_foreach_modify(at, &pool->active)
+	{
+		Transfer   *t = dlist_container(Transfer, node, at.cur);
+
+		if (t->talk_socket >= 0 && (t->talk_ready || t->talk_until <= now))
+			ended = talk(pool, t, now, ended);
+	}
+	return ended;
+}
+
 /* Appends the results of those that have ended. */
 static List *
 collect(Pool *pool, List *ended)
@@ -385,10 +472,10 @@ collect(Pool *pool, List *ended)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		t = (Transfer *) private;
-		end_transfer(pool, t);
-		ended = lappend(ended, wf_transfer_judge(t, code));
-		wf_transfer_clean(t);
-		dlist_push_head(&pool->idle, &t->node);
+		if (begins_to_talk(pool, t, code))
+			ended = talk(pool, t, milliseconds(), ended);
+		else
+			ended = finish(pool, t, code, ended);
 	}
 	return ended;
 }
@@ -424,7 +511,15 @@ wf_transport_work(void)
 		if (events[i].events & EPOLLERR)
 			what |= CURL_CSELECT_ERR;
 		if (place < pool_places && pools[place] != NULL)
-			act(pools[place], (curl_socket_t) (events[i].data.u64 & 0xffffffff), what);
+		{
+			curl_socket_t fd = (curl_socket_t) (events[i].data.u64 & 0xffffffff);
+			Transfer   *t = talking_on(pools[place], fd);
+
+			if (t != NULL)
+				t->talk_ready = true;
+			else
+				act(pools[place], fd, what);
+		}
 	}
 	now = milliseconds();
 	for (int i = 0; i < pool_places; i++)
@@ -437,10 +532,34 @@ wf_transport_work(void)
 	restore_signals(&before);
 
 	for (int i = 0; i < pool_places; i++)
-		if (pools[i] != NULL && pools[i]->worked)
+	{
+		if (pools[i] == NULL)
+			continue;
+		if (pools[i]->worked)
 			ended = collect(pools[i], ended);
+		ended = let_talk(pools[i], now, ended);
+	}
 	close_unused(now);
 	return ended;
+}
+
+/* When the time of the first who talks is over; -1: nobody does. */
+static int64
+talk_over_at(Pool *pool)
+{
+	dlist_iter	at;
+	int64		soonest = -1;
+
+	if (pool->talkers == 0)
+		return -1;
+	dlist_foreach(at, &pool->active)
+	{
+		Transfer   *t = dlist_container(Transfer, node, at.cur);
+
+		if (t->talk_socket >= 0 && (soonest < 0 || t->talk_until < soonest))
+			soonest = t->talk_until;
+	}
+	return soonest;
 }
 
 long
@@ -457,6 +576,9 @@ wf_transport_timeout(void)
 		if (pool == NULL)
 			continue;
 		at = pool->actives == 0 ? pool->idle_since + IDLE_MILLISECONDS : pool->call_at;
+		if (at >= 0 && (soonest < 0 || at < soonest))
+			soonest = at;
+		at = talk_over_at(pool);
 		if (at >= 0 && (soonest < 0 || at < soonest))
 			soonest = at;
 	}

@@ -531,4 +531,4 @@ http_judge(Transfer *t, CURLcode ended, TransferResult *result)
 	result->provider_id = provider_id_of(lines);
 }
 
-const TransferKind wf_transfer_http = {http_prepare, http_judge, http_release};
+const TransferKind wf_transfer_http = {.prepare = http_prepare,.judge = http_judge,.release = http_release};

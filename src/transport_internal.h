@@ -41,6 +41,13 @@ typedef struct TransferKind
 	 */
 	bool		(*prepare) (Transfer *t, const Outgoing *o, const Server *server,
 							const Credentials *credentials, TransferResult *result);
+	/*
+	 * For a kind that has curl connect only (CURLOPT_CONNECT_ONLY) and speaks itself, else
+	 * NULL: says and hears what it can without waiting, and sets talk_writes and talk_until.
+	 * Called when curl has connected, when the socket is ready, and when the time is over;
+	 * outside of curl.  True: it is over, judge is called with CURLE_OK.
+	 */
+	bool		(*talk) (Transfer *t, int64 now);
 	/* curl has ended: fills end, status, code ... of *result; in the context of the caller
 	 * of wf_transport_work(). */
 	void		(*judge) (Transfer *t, CURLcode ended, TransferResult *result);
@@ -64,6 +71,12 @@ struct Transfer
 	bool		connected;				/* connection is ready, TLS and login too, and its address allowed: the request
 										 * may leave from here on */
 	bool		allow_private;
+
+	/* while the kind speaks itself */
+	int			talk_socket;			/* -1 = it does not */
+	bool		talk_ready;				/* something came, or can be sent */
+	bool		talk_writes;			/* it has something to say */
+	int64		talk_until;				/* milliseconds of the clock that talk is told */
 
 	/* of the other side */
 	Bytes		head;					/* HTTP: lines of the header; SMTP: reply lines (from curl's header callback) */
