@@ -49,6 +49,7 @@ CREATE TABLE automation.outgoing (
 ) WITH (fillfactor = 70);
 CREATE INDEX outgoing_enrollment ON automation.outgoing (enrollment);
 CREATE INDEX outgoing_address ON automation.outgoing (address, created_at);
+CREATE INDEX outgoing_uid ON automation.outgoing (uid);
 CREATE INDEX outgoing_provider ON automation.outgoing (provider_id);
 
 CREATE TABLE automation.outgoing_due (

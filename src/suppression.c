@@ -116,7 +116,13 @@ bool
 wf_suppress(Oid owner, const char *channel, const char *address, const char *class,
 			const char *list, const char *reason)
 {
-	const char *hash = wf_address_hash(wf_address_normalize(channel, address));
+	return wf_suppress_hash(owner, channel, wf_address_hash(wf_address_normalize(channel, address)), class, list, reason);
+}
+
+bool
+wf_suppress_hash(Oid owner, const char *channel, const char *hash, const char *class,
+				 const char *list, const char *reason)
+{
 	Datum		values[SUPPRESSION_COLUMNS];
 	bool		nulls[SUPPRESSION_COLUMNS] = {0};
 	Relation	rel;

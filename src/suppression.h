@@ -26,6 +26,9 @@ extern const char *wf_suppressed(Oid owner, const char *channel, const char *add
  * class, list NULL: of all. */
 extern bool wf_suppress(Oid owner, const char *channel, const char *address, const char *class,
 						const char *list, const char *reason);
+/* The same of an address that is erased: its hash is all that is left. */
+extern bool wf_suppress_hash(Oid owner, const char *channel, const char *hash, const char *class,
+							 const char *list, const char *reason);
 
 /*
  * Tokens: purpose 'u' unsubscribe, 'v' return path.  The text fits a URL and a local part

@@ -1,0 +1,19 @@
+/*
+ * inbound.h -- what came back about messages.
+ */
+#ifndef WF_INBOUND_H
+#define WF_INBOUND_H
+
+#include "outbox.h"
+
+/* An erased address in automation.outgoing and inbound: this and its hash. */
+#define ERASED "sha256:"
+
+/*
+ * The receiving server refused the recipient for good (hard), or for now: recorded in
+ * automation.inbound, and suppressed as record_inbound() does.  In a transaction; for
+ * the delivery worker, whose message it is.
+ */
+extern void wf_inbound_bounce(const Outgoing *o, bool hard, TimestampTz now);
+
+#endif
