@@ -39,6 +39,7 @@ GRANT EXECUTE ON FUNCTION automation.suppress(text, text, text, text, text, regr
 GRANT EXECUTE ON FUNCTION automation.unsuppress(text, text, text, text, regrole) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.suppressed(text, text, text, text, regrole) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.forget_address(text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.delivery_token(bigint, text) TO PUBLIC;
 -- the token proves it; record_inbound() is nobody's before it is granted to a bridge
 GRANT EXECUTE ON FUNCTION automation.unsubscribe(text) TO PUBLIC;
 

@@ -113,6 +113,11 @@ CREATE FUNCTION automation.rotate_token_key() RETURNS int LANGUAGE c AS 'MODULE_
 COMMENT ON FUNCTION automation.rotate_token_key() IS
     'A new key for the tokens in links and return paths, returned is its id; those signed before go on being good. Superuser only (error 42501)';
 
+CREATE FUNCTION automation.delivery_token(delivery bigint, purpose text DEFAULT 'unsubscribe') RETURNS text
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'wf_delivery_token';
+COMMENT ON FUNCTION automation.delivery_token(bigint, text) IS
+    'Token of a message (automation.deliveries.id), as its mail carries it: purpose unsubscribe, or return, of the return path. Error 42501 unless the caller is a member of the role that sent it; 22023: no such message or purpose';
+
 CREATE FUNCTION automation.unsubscribe(token text) RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'wf_unsubscribe';
 COMMENT ON FUNCTION automation.unsubscribe(text) IS
     'What the link in a mail does, on POST: no more marketing messages, or none of the list, from the sender to the recipient. unsubscribed; already_unsubscribed; invalid_token: nothing was done';

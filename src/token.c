@@ -24,6 +24,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -33,10 +34,13 @@
 #include "clock.h"
 #include "compat.h"
 #include "enginesql.h"
+#include "outbox.h"
+#include "owner.h"
 #include "store.h"
 #include "suppression.h"
 
 PG_FUNCTION_INFO_V1(wf_rotate_token_key);
+PG_FUNCTION_INFO_V1(wf_delivery_token);
 
 enum
 {
@@ -248,6 +252,38 @@ wf_token_make(char purpose, int64 message, const char *uid)
 	if (IsTransactionState())
 		wf_token_prepare();
 	return signing.id == 0 ? NULL : token_text(&signing, purpose, message, uid);
+}
+
+/*
+ * delivery_token(delivery, purpose): for who may suppress the recipient anyway.  The same
+ * error for what there is not and what is not his.
+ */
+Datum
+wf_delivery_token(PG_FUNCTION_ARGS)
+{
+	int64		message = PG_GETARG_INT64(0);
+	char	   *purpose = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Outgoing   *o = wf_outgoing_load(message);
+	Oid			owner = o ? wf_owner_role(o->owner) : InvalidOid;
+	char	   *token;
+
+	if (strcmp(purpose, "unsubscribe") != 0 && strcmp(purpose, "return") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown purpose of a token"),
+				 errhint("Purposes are unsubscribe and return.")));
+	if (!superuser() && (!OidIsValid(owner) || !has_privs_of_role(GetUserId(), owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("no message " INT64_FORMAT " of a role of yours", message)));
+	if (o == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no message " INT64_FORMAT, message)));
+	token = wf_token_make(purpose[0] == 'u' ? 'u' : 'v', o->id, o->uid);
+	if (token == NULL)
+		elog(ERROR, "could not compute a token");
+	PG_RETURN_TEXT_P(cstring_to_text(token));
 }
 
 /* --- reading --- */
