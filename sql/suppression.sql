@@ -94,7 +94,7 @@ RETURNS text LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'wf_suppressed_address';
 COMMENT ON FUNCTION automation.suppressed(text, text, text, text, regrole) IS
     'Reason why messages like that are not sent to the address; NULL: none, or the caller is no member of for_owner';
 
-CREATE VIEW automation.suppressions AS
+CREATE VIEW automation.suppressions WITH (security_barrier) AS
 SELECT s.owner, s.channel, s.address_hash, s.class, s.list, s.reason, s.at
 FROM automation.suppression s
 WHERE pg_catalog.pg_has_role(s.owner::oid, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE');
