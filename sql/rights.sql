@@ -96,6 +96,14 @@ GRANT EXECUTE ON FUNCTION
     automation.feed_time(text), automation.feed_problem(text), automation.feed_items(text)
     TO PUBLIC;
 
+-- make messages of what the caller may read
+GRANT EXECUTE ON FUNCTION automation.email(text, anyelement, jsonb, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.email(text, text, jsonb, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.mail(anyelement, text, text, text, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.mail(text, text, text, text, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.html_to_text(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.html_escape(text) TO PUBLIC;
+
 -- From here on DDL is watched.  ALWAYS: also where session_replication_role
 -- says replica.  CREATE TRIGGER is in the list because pg_restore ends with the
 -- tables' triggers.
