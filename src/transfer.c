@@ -380,8 +380,6 @@ bool
 wf_transfer_prepare(Transfer *t, const Outgoing *o, const Server *server,
 					const Credentials *credentials, TransferResult *result)
 {
-	if (strcmp(o->kind, "http") != 0)
-		return wf_transfer_refuse(result, "invalid_message", "there is no way for this kind of message");
 	t->kind = strcmp(o->kind, "mail") == 0 ? &wf_transfer_mail : &wf_transfer_http;
 	t->allow_private = server->trusted && server->allow_private;
 	t->answer.limit = server->answer_limit;
