@@ -96,18 +96,18 @@ says(TupleTableSlot *slot, int column, const char *word)
 	return !isnull && strcmp(TextDatumGetCString(value), word) == 0;
 }
 
-/* Did it go, or will it, by the same server, and does it count as the same kind? */
+/* Did it go, or will it, by the same server, and is it of the same class? */
 static bool
-counts(TupleTableSlot *slot, const Outgoing *o, bool marketing)
+counts(TupleTableSlot *slot, const Outgoing *o)
 {
 	return says(slot, OUTGOING_SERVER, o->server) && says(slot, OUTGOING_CHANNEL, o->channel) &&
-		says(slot, OUTGOING_CLASS, CLASS_MARKETING) == marketing &&
+		says(slot, OUTGOING_CLASS, o->class) &&
 		!says(slot, OUTGOING_STATE, OUTGOING_SKIPPED) && !says(slot, OUTGOING_STATE, OUTGOING_CANCELLED);
 }
 
 /* How many went to the recipient since then; the count ends at the limit. */
 static int
-count_messages(const Outgoing *o, TimestampTz since, bool marketing, int limit)
+count_messages(const Outgoing *o, TimestampTz since, int limit)
 {
 	Oid			relid = wf_store_relid("outgoing");
 	Lookup	   *lookup;
@@ -125,36 +125,29 @@ count_messages(const Outgoing *o, TimestampTz since, bool marketing, int limit)
 	for (TupleTableSlot *slot = wf_lookup_find(lookup, 2, keys, snapshot);
 		 slot != NULL && n < limit;
 		 slot = wf_lookup_next(lookup))
-		n += counts(slot, o, marketing);
+		n += counts(slot, o);
 	UnregisterSnapshot(snapshot);
 	wf_lookup_close(lookup);
 	return n;
 }
 
 /*
- * Has the recipient had what he may have?  The option is about marketing; other
- * classes, which people wait for, have room for ten times that: enough for everybody,
- * and not for a flood of sign-ups in a victim's name.
+ * Has the recipient had what he may have?  The option is about marketing.  Transactional
+ * messages, which people wait for, have room for ten times that: enough for everybody,
+ * and not for a flood of sign-ups in a victim's name.  Internal ones go to one's own people.
  */
 static bool
 is_frequent(const Outgoing *o, const Server *server)
 {
-	bool		marketing = strcmp(o->class, CLASS_MARKETING) == 0;
 	double		rate = server->recipient_rate;
-	int64		period = server->recipient_period;
 
-	if (o->address == NULL || (rate <= 0 && period > 0))
+	if (o->address == NULL || rate <= 0 || server->recipient_period <= 0 || strcmp(o->class, CLASS_INTERNAL) == 0)
 		return false;
-	if (period <= 0)
-	{
-		rate = RECIPIENT_RATE;
-		period = RECIPIENT_PERIOD;
-	}
-	if (!marketing)
-		rate *= OTHER_CLASSES;
+	if (strcmp(o->class, CLASS_MARKETING) != 0)
+		rate *= TRANSACTIONAL_RATE;
 	if (rate >= PG_INT32_MAX)
 		return false;
-	return count_messages(o, o->created_at - period, marketing, (int) ceil(rate)) >= rate;
+	return count_messages(o, o->created_at - server->recipient_period, (int) ceil(rate)) >= rate;
 }
 
 /* --- one of a family --- */

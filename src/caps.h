@@ -7,11 +7,9 @@
 #include "outbox.h"
 #include "server.h"
 
-/* What holds where the server's option recipient_rate says nothing, for marketing. */
-#define RECIPIENT_RATE 10
-#define RECIPIENT_PERIOD USECS_PER_DAY
-/* Other classes: so many times what marketing may. */
-#define OTHER_CLASSES 10
+/* Of transactional messages a recipient may have so many times what the server's
+ * option recipient_rate allows for marketing; of internal ones any number. */
+#define TRANSACTIONAL_RATE 10
 
 #define REASON_RECIPIENT_CAP "recipient_cap"
 #define REASON_ALREADY_SENT "already_sent"

@@ -9,6 +9,7 @@
 #define CHANNEL_MAIL "mail"
 #define CHANNEL_SMS "sms"
 #define CLASS_MARKETING "marketing"
+#define CLASS_INTERNAL "internal"
 
 /* Exactly one mailbox in the strict subset of RFC 5321 that may be written to. */
 extern bool wf_mailbox_valid(const char *mailbox);
