@@ -196,7 +196,7 @@ warn_of_reader(const Server *server, Oid user)
 		ereport(WARNING,
 				(errmsg("role \"%s\" can read the credentials in its user mapping for server \"%s\"",
 						GetUserNameFromId(user, true), server->name),
-				 errhint("CREATE USER MAPPING FOR PUBLIC on a server that a superuser owns shows them to superusers only, and so does the option secret_file of the server.")));
+				 errhint("In CREATE USER MAPPING FOR PUBLIC, on a server that a superuser owns, or in the file of its option secret_file no such role reads them.")));
 	else if (!server->trusted)
 		ereport(WARNING,
 				(errmsg("role \"%s\", who owns server \"%s\", can read the credentials in its user mapping for PUBLIC",
