@@ -7,7 +7,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	scanner parser parser_clause parser_statement parser_flow describe \
 	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
 	analyze_expand analyze_level analyze_ties analyze_change \
-	check check_clause check_change check_call check_statement check_decide check_rule check_wake check_schedule check_path \
+	check check_clause check_change check_call check_statement check_decide check_rule check_wake check_schedule check_server check_path \
 	event event_row event_head event_scan event_read event_rotate rule rule_trigger workflow order \
 	opening business lookup enrollment enrollment_json ledger timer tie wait parked history \
 	split winner decide again \

@@ -34,6 +34,7 @@ typedef struct Check
 	List	  **watched;		/* per argument: columns (char *) that conditions depend on */
 	List	   *splits;			/* of Statement *: the first SPLIT of each variable */
 	List	   *noted;			/* OIDs of written tables the user was told about */
+	bool		sends;				/* there was a SEND */
 	const char *unsupported;	/* first construct that is not supported yet, or NULL */
 	int			unsupported_location;
 } Check;
@@ -81,6 +82,9 @@ extern void wf_check_depends(Check *ck, Query *query, const Scope *scope, Fragme
 /* check_schedule.c */
 extern void wf_check_schedule(const Check *ck, const char *text, int location);
 extern void wf_check_window(const Check *ck, const char *text, int location);
+
+/* check_server.c: WARNINGs for CREATE FUNCTION */
+extern void wf_check_servers(Check *ck, Query *query);
 
 /* check_path.c */
 extern char *wf_check_relation_name(Oid relation);

@@ -491,6 +491,7 @@ check_send(Check *ck, const Statement *stmt)
 	ListCell   *lc;
 
 	check_message(ck, stmt, returned_targets(query));
+	wf_check_servers(ck, query);
 	foreach(lc, stmt->into)
 	{
 		const Word *target = lfirst(lc);

@@ -23,8 +23,6 @@
 #include "server_option.h"
 #include "url.h"
 
-#define TOKEN_LENGTH 24					/* characters of a part of a path that may be random */
-
 static bool
 is_ours(const ForeignServer *foreign)
 {
@@ -63,64 +61,13 @@ check_type(const ForeignServer *foreign, const Server *server, bool restoring)
 			 errhint("A server whose url begins with %s:// or %ss:// has TYPE '%s', or none.", type, type, type)));
 }
 
-/* A part of a path with letters and digits that nobody would choose. */
-static bool
-looks_random(const char *start, size_t length)
-{
-	bool		digit = false;
-	bool		letter = false;
-
-	for (size_t i = 0; i < length; i++)
-	{
-		digit |= start[i] >= '0' && start[i] <= '9';
-		letter |= (start[i] >= 'a' && start[i] <= 'z') || (start[i] >= 'A' && start[i] <= 'Z');
-	}
-	return length >= TOKEN_LENGTH && digit && letter;
-}
-
-/* Whose addresses are all that one needs to write to them. */
-static bool
-has_secret_addresses(const char *host)
-{
-	static const char *const hosts[] = {"hooks.slack.com", "hooks.zapier.com", "discord.com", "discordapp.com",
-	"api.telegram.org", "outlook.office.com", ".webhook.office.com"};
-	size_t		length = strlen(host);
-
-	for (int i = 0; i < lengthof(hosts); i++)
-	{
-		size_t		n = strlen(hosts[i]);
-
-		if (length >= n && strcmp(host + length - n, hosts[i]) == 0 &&
-			(length == n || hosts[i][0] == '.'))
-			return true;
-	}
-	return false;
-}
-
-static bool
-url_looks_secret(const char *text)
-{
-	const char *problem;
-	Url		   *url = wf_url_parse(text, &problem);
-	const char *part;
-
-	if (url == NULL || strcmp(url->path, "/") == 0)
-		return false;
-	/* hooks.slack.com/services alone says nothing yet */
-	if (has_secret_addresses(url->host) && strchr(url->path + 1, '/'))
-		return true;
-	for (part = url->path; *part == '/'; part += 1 + strcspn(part + 1, "/"))
-	{
-		if (looks_random(part + 1, strcspn(part + 1, "/")))
-			return true;
-	}
-	return false;
-}
-
 static void
 warn_of_secret_url(const Server *server)
 {
-	if (url_looks_secret(server->url))
+	const char *problem;
+	Url		   *url = wf_url_parse(server->url, &problem);
+
+	if (url && wf_url_looks_secret(url))
 		ereport(WARNING,
 				(errmsg("the url of server \"%s\" looks as if there were a secret in its path", server->name),
 				 errdetail("Every role can read the options of a server."),

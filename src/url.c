@@ -21,6 +21,7 @@
 
 #define HOST_MAX 253					/* characters of a host's name */
 #define LABEL_MAX 63
+#define TOKEN_LENGTH 24					/* characters of a part of a path that may be random */
 
 static const struct
 {
@@ -362,4 +363,56 @@ wf_url_below(const Url *base, const Url *url)
 		length--;
 	return strncmp(base->path, url->path, length) == 0 &&
 		(url->path[length] == '\0' || url->path[length] == '/');
+}
+
+/* ----------------------------------------------------------------
+ * Secrets
+ * ----------------------------------------------------------------
+ */
+
+/* A part of a path with letters and digits that nobody would choose. */
+static bool
+looks_random(const char *start, size_t length)
+{
+	bool		digit = false;
+	bool		letter = false;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		digit |= start[i] >= '0' && start[i] <= '9';
+		letter |= (start[i] >= 'a' && start[i] <= 'z') || (start[i] >= 'A' && start[i] <= 'Z');
+	}
+	return length >= TOKEN_LENGTH && digit && letter;
+}
+
+/* Whose addresses are all that one needs to write to them. */
+static bool
+has_secret_addresses(const char *host)
+{
+	static const char *const hosts[] = {"hooks.slack.com", "hooks.zapier.com", "api.telegram.org", ".webhook.office.com"};
+	size_t		length = strlen(host);
+
+	for (int i = 0; i < lengthof(hosts); i++)
+	{
+		size_t		n = strlen(hosts[i]);
+
+		if (length >= n && strcmp(host + length - n, hosts[i]) == 0 &&
+			(length == n || hosts[i][0] == '.'))
+			return true;
+	}
+	return false;
+}
+
+bool
+wf_url_looks_secret(const Url *url)
+{
+	/* hooks.slack.com/services alone says nothing yet */
+	if (has_secret_addresses(url->host) && strchr(url->path + 1, '/') != NULL)
+		return true;
+	for (const char *part = url->path; *part == '/'; part += 1 + strcspn(part + 1, "/"))
+	{
+		if (looks_random(part + 1, strcspn(part + 1, "/")))
+			return true;
+	}
+	return false;
 }

@@ -28,4 +28,7 @@ extern int	wf_url_default_port(const char *scheme);
  * are compared by the caller, who knows which ones count. */
 extern bool wf_url_below(const Url *base, const Url *url);
 
+/* Is who knows the path all that is asked for, as far as one can tell? */
+extern bool wf_url_looks_secret(const Url *url);
+
 #endif
