@@ -31,10 +31,13 @@ typedef struct HttpState
 {
 	CURLU	   *url;
 	char	   *text;					/* of it; its path may be secret */
+	bool		handed_on;				/* the receiver is to hand it on: channel sms and such */
 	bool		complete;				/* header of the final answer */
 	int			status;					/* of the status line seen last */
 	long		patience;				/* seconds that an answer may stand still */
 } HttpState;
+
+extern Datum wf_json_or_null(PG_FUNCTION_ARGS);	/* webtext.c */
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
@@ -324,6 +327,7 @@ http_prepare(Transfer *t, const Outgoing *o, const Server *server,
 	char	   *body = o->body != NULL ? pstrdup(o->body) : NULL;
 
 	t->state = state;
+	state->handed_on = o->channel != NULL && strcmp(o->channel, "http") != 0;
 	state->patience = Max(1, (server->timeout + 1999) / 2000);
 	if (!set_url(t, o, server, credentials, result) || !set_method(t, o, body, result))
 		return false;
@@ -486,19 +490,35 @@ retry_after_of(const char *value)
 	return Min(Max(seconds, 0), RETRY_AFTER_MAX) * USECS_PER_SEC;
 }
 
-static char *
-provider_id_of(List *lines)
+/* The answer as an object of JSON; NULL: it is none. */
+static Jsonb *
+object_of(const char *answer)
 {
-	static const char *const names[] = {"x-message-id", "x-request-id"};
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum		value;
 
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		char	   *value = value_of(lines, names[i]);
+	if (answer == NULL || answer[strspn(answer, " \t\r\n")] != '{')
+		return NULL;
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(answer);
+	fcinfo->args[0].isnull = false;
+	value = wf_json_or_null(fcinfo);
+	return fcinfo->isnull ? NULL : DatumGetJsonbP(value);
+}
 
-		if (value != NULL && *value != '\0')
-			return wf_remote_text(value, strlen(value), PROVIDER_ID_MAX);
-	}
-	return NULL;
+/* What the receiver calls the message: services that hand it on to a person say so, and speak of it later. */
+static char *
+provider_id_of(const HttpState *state, List *lines, const char *answer)
+{
+	static const char *const names[] = {"sid", "message_id", "messageId", "id"};
+	char	   *id = value_of(lines, "x-message-id");
+	Jsonb	   *object = NULL;
+
+	if (id == NULL && state->handed_on)
+		object = object_of(answer);
+	for (int i = 0; object != NULL && id == NULL && i < lengthof(names); i++)
+		id = wf_message_option(object, names[i]);
+	return id != NULL && *id != '\0' && strlen(id) <= PROVIDER_ID_MAX ? id : NULL;
 }
 
 static void
@@ -528,7 +548,7 @@ http_judge(Transfer *t, CURLcode ended, TransferResult *result)
 	result->headers = headers_of(lines);
 	result->answer = wf_remote_text(t->answer.data, t->answer.length, t->answer.limit);
 	result->retry_after = retry_after_of(value_of(lines, "retry-after"));
-	result->provider_id = provider_id_of(lines);
+	result->provider_id = provider_id_of(state, lines, result->answer);
 }
 
 const TransferKind wf_transfer_http = {.prepare = http_prepare,.judge = http_judge,.release = http_release};
