@@ -128,5 +128,16 @@ LEFT JOIN LATERAL (
 WHERE o.kind = 'mail' AND o.family IS NOT NULL AND pg_catalog.pg_has_role(w.role::oid, 'USAGE')
 GROUP BY 1, 2, 3;
 COMMENT ON VIEW automation.template_results IS
-    'Mails by template and variant: messages made, sent, and of how many it is known that they were opened (a click is an opening), clicked, replied to, bounced, complained about, unsubscribed from. Shows those of roles one is a member of';
+    'Mails by template and variant, and what became of them; of roles one is a member of';
+COMMENT ON COLUMN automation.template_results.owner IS 'role whose mails they are';
+COMMENT ON COLUMN automation.template_results.template IS 'name of the template';
+COMMENT ON COLUMN automation.template_results.variant IS 'its variant; empty = none';
+COMMENT ON COLUMN automation.template_results.messages IS 'mails that were made';
+COMMENT ON COLUMN automation.template_results.sent IS 'that left';
+COMMENT ON COLUMN automation.template_results.opened IS 'known to have been opened; a click is an opening';
+COMMENT ON COLUMN automation.template_results.clicked IS 'with a click on a link';
+COMMENT ON COLUMN automation.template_results.replied IS 'that were replied to';
+COMMENT ON COLUMN automation.template_results.bounced IS 'that came back';
+COMMENT ON COLUMN automation.template_results.complained IS 'that the recipient called unwanted';
+COMMENT ON COLUMN automation.template_results.unsubscribed IS 'whose link to unsubscribe was used';
 GRANT SELECT ON automation.template_results TO PUBLIC;

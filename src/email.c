@@ -391,7 +391,8 @@ render(const TemplateText *text, const TemplateData *data, const char **result)
 static void
 render_template(Mail *mail, const Template *template, const Call *call, Jsonb *vars)
 {
-	TemplateData data = {.name = template->name, .row_name = call->row_name, .row = mail->row, .vars = vars,
+	static uint64 messages = 0;
+	TemplateData data = {.name = template->name, .message = ++messages, .row_name = call->row_name, .row = mail->row, .vars = vars,
 		.zone = template->zone, .missing = template->missing};
 
 	if (vars != NULL && !JB_ROOT_IS_OBJECT(vars))

@@ -22,6 +22,8 @@
 #define MAX_FILTERS 8
 #define MAX_TRUNCATE 100000
 
+#define TOKEN_HINT "A token is {{ contact.first_name }} or {{ contact.first_name | default: \"there\" }}."
+
 typedef struct Lexer
 {
 	const char *at;
@@ -94,6 +96,15 @@ quoted(Lexer *lexer)
 	return text;
 }
 
+/* NULL = nothing special */
+static const char *
+reference_hint(const Lexer *lexer)
+{
+	if (strncmp(lexer->at, "&quot;", 6) != 0 && strncmp(lexer->at, "&#39;", 5) != 0)
+		return NULL;
+	return "An editor has turned a quote into a reference: write the quote itself.";
+}
+
 static char *
 name(Lexer *lexer, const char *wanted)
 {
@@ -103,9 +114,7 @@ name(Lexer *lexer, const char *wanted)
 	start = lexer->at;
 	if (!name_starts(*lexer->at))
 		fail(lexer, psprintf("%s expected", wanted),
-			 strncmp(lexer->at, "&quot;", 6) == 0 || strncmp(lexer->at, "&#39;", 5) == 0 ?
-			 "An editor has turned a quote into a reference: write the quote itself." :
-			 "A token is {{ contact.first_name }} or {{ contact.first_name | default: \"there\" }}.");
+			 reference_hint(lexer) ? reference_hint(lexer) : TOKEN_HINT);
 	while (name_starts(*lexer->at) || isdigit((unsigned char) *lexer->at))
 		lexer->at++;
 	return pnstrdup(start, lexer->at - start);
@@ -147,7 +156,7 @@ argument(Lexer *lexer)
 	while (isdigit((unsigned char) *lexer->at) || *lexer->at == '.' || (*lexer->at == '-' && lexer->at == start))
 		lexer->at++;
 	if (lexer->at == start)
-		fail(lexer, "a text in quotes or a number expected", NULL);
+		fail(lexer, "a text in quotes or a number expected", reference_hint(lexer));
 	return pnstrdup(start, lexer->at - start);
 }
 
@@ -298,7 +307,7 @@ token_read(Lexer *lexer, TemplateFormat format)
 	skip_space(lexer);
 	if (strncmp(lexer->at, "}}", 2) != 0)
 		fail(lexer, *lexer->at == '\0' ? "the token is not closed" : "unexpected character in a token",
-			 "A token is {{ contact.first_name }} or {{ contact.first_name | default: \"there\" }}; for two braces as they are write {{ \"{{\" }}.");
+			 TOKEN_HINT " For two braces as they are write {{ \"{{\" }}.");
 	lexer->at += 2;
 	check_raw(lexer, token);
 	find_special(lexer, token, format);

@@ -76,6 +76,10 @@ typedef struct TemplateToken
 	bool		raw;				/* is HTML, or wants none of it */
 	bool		encoded;			/* url_encode is among the filters */
 	int			offset;				/* in the source */
+	/* its value in the message being made, so that html and body ask once */
+	uint64		known;				/* TemplateData.message */
+	char	   *value;				/* NULL = missing */
+	int			length;
 } TemplateToken;
 
 /* A piece of literal text and the token behind it (NULL at the end). */
@@ -125,6 +129,7 @@ typedef enum
 typedef struct TemplateData
 {
 	const char *name;				/* of the template, for errors */
+	uint64		message;			/* number of the message in this process, not 0 */
 	const char *row_name;			/* of the recipient's type; NULL = has none */
 	Jsonb	   *row;				/* NULL = none */
 	Jsonb	   *vars;				/* NULL = none */

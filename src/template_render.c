@@ -152,6 +152,19 @@ token_value(const TemplateData *data, const TemplateToken *token, int *length)
 	return is_blank(text, *length) && !given ? NULL : text;
 }
 
+/* The same, found once a message. */
+static char *
+known_value(const TemplateData *data, TemplateToken *token, int *length)
+{
+	if (token->known != data->message)
+	{
+		token->value = token_value(data, token, &token->length);
+		token->known = data->message;
+	}
+	*length = token->length;
+	return token->value;
+}
+
 /* --- the text --- */
 
 static bool
@@ -195,33 +208,52 @@ check_size(const TemplateData *data, int64 size)
 				 errhint("Shorten long values with truncate.")));
 }
 
+/* A link without an address: the text part has no brackets for it either. Returns how
+ * much of the next literal is to be left out. */
+static int
+drop_brackets(const TemplateText *text, const TemplatePiece *piece, StringInfo out)
+{
+	if (text->format != TEMPLATE_PLAIN || piece->token->context != CONTEXT_URL || piece->length < 2 ||
+		memcmp(piece->literal + piece->length - 2, " (", 2) != 0 || piece[1].length == 0 || piece[1].literal[0] != ')')
+		return 0;
+	out->len -= 2;
+	out->data[out->len] = '\0';
+	return 1;
+}
+
 bool
 wf_template_render(const TemplateText *text, const TemplateData *data, StringInfo out)
 {
 	int			start = out->len;
+	int			skipped = 0;
 
 	enlargeStringInfo(out, text->size + text->size / 4);
 	for (int i = 0; i < text->npieces; i++)
 	{
 		const TemplatePiece *piece = &text->pieces[i];
-		const TemplateToken *token = piece->token;
+		TemplateToken *token = piece->token;
 		char	   *value;
 		int			length = 0;
+		int			before;
 
-		appendBinaryStringInfo(out, piece->literal, piece->length);
+		appendBinaryStringInfo(out, piece->literal + skipped, piece->length - skipped);
+		skipped = 0;
+		before = out->len;
 		if (token == NULL)
 			continue;
 		if (token->special == SPECIAL_UNSUBSCRIBE_URL)
 			appendStringInfoString(out, TEMPLATE_MARK_UNSUBSCRIBE);
 		else if (token->special == SPECIAL_POSTAL_ADDRESS)
 			appendStringInfoString(out, TEMPLATE_MARK_POSTAL);
-		else if ((value = token_value(data, token, &length)) != NULL)
+		else if ((value = known_value(data, token, &length)) != NULL)
 		{
 			check_size(data, (int64) out->len - start + length);
 			append_token(text, token, value, length, out);
 		}
 		else if (!missing(data, token))
 			return false;
+		if (out->len == before)
+			skipped = drop_brackets(text, piece, out);
 		CHECK_FOR_INTERRUPTS();
 	}
 	check_size(data, out->len - start);

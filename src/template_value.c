@@ -116,7 +116,8 @@ append_url(StringInfo out, const char *value, int length, bool path, bool html)
 	{
 		if (is_control(*value) || *value == '\t' || *value == '\n' || *value == '\r')
 			continue;
-		if (strchr(path ? " \"<>\\^`{|}?#" : " \"<>\\^`{|}", *value) != NULL)
+		if (strchr(path ? " \"<>\\^`{|}?#" : " \"<>\\^`{|}", *value) != NULL ||
+			(*value == '%' && (end - value < 3 || !isxdigit((unsigned char) value[1]) || !isxdigit((unsigned char) value[2]))))
 			append_percent(&url, *value);
 		else
 			appendStringInfoChar(&url, *value);
