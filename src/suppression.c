@@ -75,35 +75,57 @@ stands_against(TupleTableSlot *slot, Oid owner, const char *channel, const char 
 		covers(slot, COL_CLASS, class) && covers(slot, COL_LIST, list);
 }
 
-const char *
-wf_suppressed(Oid owner, const char *channel, const char *address, const char *class, const char *list)
+/* Does a row say just that? */
+static bool
+is_same(TupleTableSlot *slot, int column, const char *text)
+{
+	const char *stored = text_of(slot, column);
+
+	return stored == NULL || text == NULL ? stored == text : strcmp(stored, text) == 0;
+}
+
+static bool
+is_noted(TupleTableSlot *slot, Oid owner, const char *channel, const char *class, const char *list)
+{
+	bool		isnull;
+	Oid			whose = DatumGetObjectId(slot_getattr(slot, COL_OWNER, &isnull));
+
+	return (isnull ? InvalidOid : whose) == owner && is_same(slot, COL_CHANNEL, channel) &&
+		is_same(slot, COL_CLASS, class) && is_same(slot, COL_LIST, list);
+}
+
+/* Which rows are asked for: those that stand against a message, or the very same one. */
+typedef bool (*Question) (TupleTableSlot *slot, Oid owner, const char *channel, const char *class, const char *list);
+
+/* Reason of the first row of the address of which it is true; NULL: there is none. */
+static const char *
+find_reason(Question question, Oid owner, const char *channel, const char *hash, const char *class, const char *list)
 {
 	Lookup	   *lookup = wf_lookup_open(wf_store_relid("suppression"), wf_store_index("suppression_address"));
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	const char *reason = NULL;
 	ScanKeyData key;
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(wf_address_hash(wf_address_normalize(channel, address))));
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(hash));
 	/* the index is ordered by the column's collation */
-	key.sk_collation = TupleDescAttr(RelationGetDescr(wf_lookup_table(lookup)), COL_HASH - 1)->attcollation;
+	key.sk_collation = wf_lookup_index(lookup)->rd_indcollation[0];
 	for (TupleTableSlot *slot = wf_lookup_find(lookup, 1, &key, snapshot);
 		 slot != NULL && reason == NULL;
 		 slot = wf_lookup_next(lookup))
-		if (stands_against(slot, owner, channel, class, list))
+		if (question(slot, owner, channel, class, list))
 			reason = text_of(slot, COL_REASON);
 	UnregisterSnapshot(snapshot);
 	wf_lookup_close(lookup);
 	return reason;
 }
 
-/* --- noting --- */
+const char *
+wf_suppressed(Oid owner, const char *channel, const char *address, const char *class, const char *list)
+{
+	return find_reason(stands_against, owner, channel, wf_address_hash(wf_address_normalize(channel, address)), class, list);
+}
 
-/* Condition on the row with just these texts; $1 owner (0 = everybody), $2 channel, $3 hash,
- * $4 class, $5 list. */
-#define SAME_ROW \
-	" WHERE s.address_hash = $3 AND s.owner IS NOT DISTINCT FROM nullif($1, 0)::regrole AND s.channel = $2" \
-	" AND s.class IS NOT DISTINCT FROM $4 AND s.list IS NOT DISTINCT FROM $5"
+/* --- noting --- */
 
 static Datum
 text_datum(const char *text, bool *isnull)
@@ -127,7 +149,7 @@ wf_suppress_hash(Oid owner, const char *channel, const char *hash, const char *c
 	bool		nulls[SUPPRESSION_COLUMNS] = {0};
 	Relation	rel;
 
-	if (wf_engine_sql("SELECT FROM automation.suppression s" SAME_ROW, "otttt", owner, channel, hash, class, list) > 0)
+	if (find_reason(is_noted, owner, channel, hash, class, list) != NULL)
 		return false;
 	rel = wf_store_open("suppression", RowExclusiveLock);
 	values[COL_ID - 1] = Int64GetDatum(wf_store_nextval("suppression_id_seq"));
@@ -250,8 +272,10 @@ wf_unsuppress_address(PG_FUNCTION_ARGS)
 	Wish		wish = read_wish(fcinfo, 4);
 
 	check_rights(wish.owner);
-	PG_RETURN_BOOL(wf_engine_sql("DELETE FROM automation.suppression s" SAME_ROW, "otttt", wish.owner, wish.channel,
-								 wf_address_hash(wf_address_normalize(wish.channel, wish.address)),
+	PG_RETURN_BOOL(wf_engine_sql("DELETE FROM automation.suppression s WHERE s.address_hash = $3"
+								 " AND s.owner IS NOT DISTINCT FROM nullif($1, 0)::regrole AND s.channel = $2"
+								 " AND s.class IS NOT DISTINCT FROM $4 AND s.list IS NOT DISTINCT FROM $5", "otttt",
+								 wish.owner, wish.channel, wf_address_hash(wf_address_normalize(wish.channel, wish.address)),
 								 wish.class, wish.list) > 0);
 }
 
