@@ -67,6 +67,8 @@ static const char *const owner_columns[] = {
 	"UPDATE automation.job SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.schedule SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.due SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.sent_once SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.monthly_count SET owner = $2 WHERE owner = $1",
 	NULL
 };
 
