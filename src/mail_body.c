@@ -148,7 +148,7 @@ is_mostly_foreign(const char *text)
 	const char *at = text;
 
 	for (; *at; at++)
-		foreign += IS_HIGHBIT_SET(*at);
+		foreign += IS_HIGHBIT_SET(*at) ? 1 : 0;
 	return foreign * 6 > (size_t) (at - text);
 }
 

@@ -86,6 +86,15 @@ append_plain(StringInfo to, const char *text)
 	}
 }
 
+/* Bytes of text in an encoded word, which has 12 more, that fits the line; in a line of its own if hardly any do. */
+static int
+room_for_word(StringInfo to)
+{
+	int			room = (MAIL_LINE - column_of(to) - 1 - 12) / 4 * 3;
+
+	return room < WORD_BYTES / 4 ? WORD_BYTES : Min(room, WORD_BYTES);
+}
+
 /* As encoded words of whole characters. */
 static void
 append_encoded(StringInfo to, const char *text)
@@ -95,6 +104,7 @@ append_encoded(StringInfo to, const char *text)
 	while (left > 0)
 	{
 		char		word[WORD_BYTES * 2 + 20];
+		int			room = room_for_word(to);
 		int			len = 0;
 		int			coded;
 
@@ -102,7 +112,7 @@ append_encoded(StringInfo to, const char *text)
 		{
 			int			next = Min(pg_encoding_mblen(PG_UTF8, text + len), left - len);
 
-			if (len + next > WORD_BYTES)
+			if (len + next > room)
 				break;
 			len += next;
 		}

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
 #include <unistd.h>
 
 #include "portability/instr_time.h"
@@ -170,9 +171,13 @@ static const struct
 static void
 judge_reply(const SmtpTalk *talk, TransferResult *result)
 {
+	size_t		length = talk->heard;
+
+	while (length > 0 && isspace((unsigned char) talk->reply[length - 1]))
+		length--;
 	result->end = TRANSFER_ANSWERED;
 	result->status = talk->status;
-	result->answer = wf_remote_text(talk->reply, talk->heard, 0);
+	result->answer = wf_remote_text(talk->reply, length, 0);
 	if (talk->status < 400 && talk->state == TALK_END)
 	{
 		result->provider_id = wf_smtp_provider_id(result->answer);
