@@ -74,6 +74,24 @@ cron_package()
 	echo "postgresql-$v-cron"
 }
 
+# install_packages PACKAGE ...: nothing is removed for them (a machine has one mail server:
+# its own stays), and none of their services starts, neither now nor, for mail, later: what
+# runs here is started, and stopped, by us.
+install_packages()
+{
+	local policy=/usr/sbin/policy-rc.d made= status=0
+	as_root apt-get -q update
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+		as_root chmod 755 $policy
+		made=1
+	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-remove --no-install-recommends install "$@" || status=$?
+	[ -z "$made" ] || as_root rm -f $policy
+	[[ " $* " != *" exim4-daemon-light "* ]] || as_root update-rc.d exim4 disable >/dev/null 2>&1 || true
+	return $status
+}
+
 # install_missing [PACKAGE ...]: with the packages that every script needs; pg_cron
 # stands for the one of the server's version
 install_missing()
@@ -98,8 +116,7 @@ install_missing()
 	done
 	if [ ${#missing[@]} -gt 0 ]; then
 		echo "installing ${missing[*]}"
-		as_root apt-get -q update
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}"
+		install_packages "${missing[@]}"
 	fi
 	find_postgres
 }

@@ -19,6 +19,7 @@
 #include "message.h"
 #include "store.h"
 #include "suppression.h"
+#include "template.h"
 
 #define MAX_LINE 998					/* RFC 5321, without its end */
 #define MAX_LOCAL_PART 64
@@ -334,14 +335,25 @@ join_thread(Outgoing *o, const Server *server, const char *thread)
 void
 wf_mail_complete(Outgoing *o, const Server *server)
 {
-	char	   *thread = wf_message_option(o->options, "thread");
-	char	   *sender = wf_mail_sender(o, server);
+	char	   *problem;
+	char	   *html;
+	char	   *thread;
 
 	if (!is_mail(o))
 		return;
-	if (sender)
-		set_option(o, "from", sender);
-	if (thread && o->target)
+	problem = wf_mail_problem(o, server);
+	if (problem)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a mail cannot leave by server \"%s\"", server->name),
+				 errdetail("The mail cannot leave because %s.", problem)));
+	wf_template_finish(o);
+	html = wf_message_option(o->options, "html");
+	if (o->body == NULL && html)
+		o->body = wf_html_text(html, strlen(html));
+	set_option(o, "from", wf_mail_sender(o, server));
+	thread = wf_message_option(o->options, "thread");
+	if (thread)
 		join_thread(o, server, thread);
 }
 
@@ -426,7 +438,7 @@ wf_mail_build(const Outgoing *o, const Server *server, const char **problem)
 		return NULL;
 	}
 	initStringInfo(&data);
-	if (!wf_mail_write_headers(&data, o, server, &links, problem) || !wf_mail_write_body(&data, o, &links, problem))
+	if (!wf_mail_write_headers(&data, o, server, &links, problem) || !wf_mail_write_body(&data, o, problem))
 		return NULL;
 	if (!is_clean(data.data, data.len))
 	{

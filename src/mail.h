@@ -13,25 +13,23 @@
 #include "outbox.h"
 #include "server.h"
 
-/* Where it stands in a text or HTML, the link to unsubscribe of this one mail is put
- * when it leaves; empty if its server has none. */
-#define MAIL_UNSUBSCRIBE_MARK "%unsubscribe_url%"
-
 #define MAIL_LINE 76					/* bytes of a line, without its end */
 
 /*
  * Settles, before the message is entered, what must not change later or needs the tables:
- * the sender (option from), the text part of a mail that has HTML alone, and from option
- * thread the options in_reply_to, references and the "Re:" of the subject.  Of o id, uid, owner,
- * enrollment, target and the contents are there; subject, body and options are replaced.
- * ERROR (22023) if option thread names a message of another owner or to another recipient.
+ * what a template left open, the sender (option from), the text part of a mail that has HTML
+ * alone, and from option thread the options in_reply_to and references and the "Re:" of the
+ * subject.  Of o id, uid, owner, enrollment, target, server and the contents are there; subject,
+ * body and options are replaced.  Does nothing to messages that are no mail.
+ * ERROR (22023) if option thread names a message of another owner or to another recipient, if the
+ * template asks for what the server lacks, or if wf_mail_problem() finds something.
  * In a transaction with an active snapshot.
  */
 extern void wf_mail_complete(Outgoing *o, const Server *server);
 
 /*
  * What keeps the mail from leaving by the server, in words without data of the
- * message, in the current context; NULL = nothing.  For SEND and for the worker, besides
+ * message, in the current context; NULL = nothing, or no mail.  Besides
  * wf_message_problem().  Raises nothing but out of memory.
  */
 extern char *wf_mail_problem(const Outgoing *o, const Server *server);
@@ -79,6 +77,6 @@ extern bool wf_mail_write_headers(StringInfo to, const Outgoing *o, const Server
 extern void wf_mail_write_text(StringInfo to, const char *name, const char *value);
 
 /* Headers of the body, empty line, body.  Boundaries are made of the uid. */
-extern bool wf_mail_write_body(StringInfo to, const Outgoing *o, const MailLinks *links, const char **problem);
+extern bool wf_mail_write_body(StringInfo to, const Outgoing *o, const char **problem);
 
 #endif

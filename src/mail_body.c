@@ -396,42 +396,11 @@ read_attachments(Writer *w, const Outgoing *o, bool html, List **inlines, List *
 	}
 }
 
-/* The mark is put there by the author, or by a template; the link is made of letters, digits and
- * what a URL has, so that it is the same in HTML but for "&". */
-static char *
-with_link(const char *text, const MailLinks *links, bool html)
-{
-	StringInfoData out;
-	const char *link = links->url ? links->url : links->mailto ? links->mailto : "";
-	const char *mark;
-
-	if (text == NULL || strstr(text, MAIL_UNSUBSCRIBE_MARK) == NULL)
-		return unconstify(char *, text);
-	initStringInfo(&out);
-	while ((mark = strstr(text, MAIL_UNSUBSCRIBE_MARK)) != NULL)
-	{
-		appendBinaryStringInfo(&out, text, mark - text);
-		for (const char *c = link; *c; c++)
-		{
-			if (html && *c == '&')
-				appendStringInfoString(&out, "&amp;");
-			else if (html && (*c == '"' || *c == '<' || *c == '>' || *c == '\''))
-				appendStringInfo(&out, "&#%d;", *c);
-			else
-				appendStringInfoChar(&out, *c);
-		}
-		text = mark + strlen(MAIL_UNSUBSCRIBE_MARK);
-	}
-	appendStringInfoString(&out, text);
-	return out.data;
-}
-
 bool
-wf_mail_write_body(StringInfo to, const Outgoing *o, const MailLinks *links, const char **problem)
+wf_mail_write_body(StringInfo to, const Outgoing *o, const char **problem)
 {
 	Writer		w = {to, o->uid, 0, NULL};
-	char	   *html = with_link(wf_message_option(o->options, "html"), links, true);
-	char	   *text = with_link(o->body, links, false);
+	char	   *html = wf_message_option(o->options, "html");
 	List	   *inlines = NIL;
 	List	   *others = NIL;
 	char	   *boundary;
@@ -440,13 +409,13 @@ wf_mail_write_body(StringInfo to, const Outgoing *o, const MailLinks *links, con
 	read_attachments(&w, o, html != NULL, &inlines, &others);
 	appendStringInfoString(to, "MIME-Version: 1.0\r\n");
 	if (others == NIL)
-		write_alternatives(&w, text, html, inlines);
+		write_alternatives(&w, o->body, html, inlines);
 	else
 	{
 		boundary = new_boundary(&w);
 		begin_multipart(&w, "mixed", boundary);
 		begin_part(&w, boundary);
-		write_alternatives(&w, text, html, inlines);
+		write_alternatives(&w, o->body, html, inlines);
 		foreach(lc, others)
 		{
 			begin_part(&w, boundary);
