@@ -75,7 +75,7 @@ cron_package()
 }
 
 # install_packages PACKAGE ...: nothing is removed for them (a machine has one mail server:
-# its own stays), and none of their services starts, neither now nor, for mail, later: what
+# its own stays), and none of their services starts, neither now nor, for mail and nginx, later: what
 # runs here is started, and stopped, by us.
 install_packages()
 {
@@ -89,6 +89,7 @@ install_packages()
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-remove --no-install-recommends install "$@" || status=$?
 	[ -z "$made" ] || as_root rm -f $policy
 	[[ " $* " != *" exim4-daemon-light "* ]] || as_root update-rc.d exim4 disable >/dev/null 2>&1 || true
+	[[ " $* " != *" nginx-light "* ]] || as_root update-rc.d nginx disable >/dev/null 2>&1 || true
 	return $status
 }
 
