@@ -1,0 +1,79 @@
+# The examples of doc/delivery.md: run in the order of the page on the tables of the
+# CRM, each without an error, each with the output that the page shows below it. What
+# the page says in <!-- before: ... -->, which readers don't see, a superuser runs first;
+# so he does an example that begins with "-- as superuser". Nothing leaves the machine.
+use strict;
+use warnings;
+
+use AutomationTest qw(new_server owner_database);
+use FindBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
+
+# Examples in order: line, statements, the output shown or undef.
+sub examples
+{
+	my ($page) = @_;
+	my @found;
+	my $line = 1;
+
+	foreach my $part (split(/^(```.*?^```\n|<!-- before:.*?-->\n)/ms, $page))
+	{
+		push(@found, { line => $line, sql => "-- as superuser\n$1" }) if $part =~ /\A<!-- before:(.*)-->\n\z/s;
+		push(@found, { line => $line, sql => $1 }) if $part =~ /\A```sql\n(.*)^```\n\z/ms;
+		$found[-1]->{shown} = $1 if @found && $part =~ /\A```text\n(.*)^```\n\z/ms;
+		$line += ($part =~ tr/\n//);
+	}
+	return @found;
+}
+
+# Without what psql adds for the eye.
+sub plain
+{
+	my ($text) = @_;
+	return join("\n", map { s/\s+$//r } grep { /\S/ && !/^\(\d+ rows?\)$/ && !/^CALL$/ } split(/\n/, $text));
+}
+
+my @examples = examples(slurp_file("$FindBin::Bin/../../doc/delivery.md"));
+ok(@examples > 10, 'the page has examples');
+
+my $node = new_server('delivery_page', q{
+automation.egress = off
+automation.executor_idle = 1h
+});
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+$node->safe_psql('shop', 'CREATE EXTENSION automation');
+$node->safe_psql('shop', slurp_file("$FindBin::Bin/../sql/crm.sql") =~ s/^\\set.*$//mgr);
+# what the CRM has in the place of our constructors
+$node->safe_psql('shop', q{
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND prorettype = 'automation.message'::regtype
+  LOOP
+    EXECUTE 'DROP FUNCTION ' || f;
+  END LOOP;
+END $$;
+GRANT USAGE ON FOREIGN DATA WRAPPER automation TO app;
+GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
+});
+
+foreach my $example (@examples)
+{
+	my ($output, $errors);
+	my $user = $example->{sql} =~ /\A-- as superuser/ ? 'postgres' : 'app';
+	my $ok = IPC::Run::run(
+		[ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-U', $user, '-d', 'shop', '-f', '-' ],
+		'<', \"SET client_min_messages = error;\nSET search_path = crm, automation;\n$example->{sql}", '>', \$output, '2>', \$errors);
+	ok($ok, "the example at line $example->{line}") || diag($errors);
+	is(plain($output), plain($example->{shown}), "and what it shows") if $ok && defined $example->{shown};
+}
+is($node->safe_psql('shop', q{SELECT name, hold, note FROM automation.workflows WHERE hold IS NOT NULL}), '', 'no workflow of the page is held');
+
+$node->stop;
+done_testing();
