@@ -286,6 +286,8 @@ set_bounds(CURL *easy, const Server *server)
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) server->timeout);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) server->connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, NAMES_SECONDS);
+	/* else curl, and all others with it, would wait for the thread that a name server keeps waiting */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_SECONDS);
 }
