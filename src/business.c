@@ -269,6 +269,25 @@ spread(const char *key, int64 length)
 	return hash_bytes_extended((const unsigned char *) key, strlen(key), 0) % (uint64) most;
 }
 
+/* The opening at or after "since", somewhat later if it has yet to begin; 0: none. */
+static TimestampTz
+leave_at(const Calendar *calendar, TimestampTz since, const char *spread_key)
+{
+	Opening		opening;
+
+	if (!wf_opening_from(calendar, since, &opening))
+		return 0;
+	if (opening.from > since)
+		opening.from += spread(spread_key, joined_length(calendar, &opening));
+	return opening.from;
+}
+
+TimestampTz
+wf_opening_for_message(const char *window, const char *zone, TimestampTz since, const char *spread_key)
+{
+	return leave_at(wf_calendar_of_window(window, CALENDAR_DEFAULT, zone), since, spread_key);
+}
+
 /* window_opening(hours, calendar, zone, since, spread_key) */
 Datum
 wf_window_opening(PG_FUNCTION_ARGS)
@@ -277,7 +296,6 @@ wf_window_opening(PG_FUNCTION_ARGS)
 	char	   *name = text_argument(fcinfo, 1);
 	char	   *zone = text_argument(fcinfo, 2);
 	Calendar   *calendar;
-	Opening		opening;
 	TimestampTz since;
 
 	if (PG_ARGISNULL(3))
@@ -285,9 +303,8 @@ wf_window_opening(PG_FUNCTION_ARGS)
 	since = PG_GETARG_TIMESTAMPTZ(3);
 	refuse_infinite(since);
 	calendar = window ? wf_calendar_of_window(window, name, zone) : wf_calendar_load(name, zone);
-	if (!wf_opening_from(calendar, since, &opening))
+	since = leave_at(calendar, since, text_argument(fcinfo, 4));
+	if (since == 0)
 		PG_RETURN_NULL();
-	if (opening.from > since)
-		opening.from += spread(text_argument(fcinfo, 4), joined_length(calendar, &opening));
-	PG_RETURN_TIMESTAMPTZ(opening.from);
+	PG_RETURN_TIMESTAMPTZ(since);
 }

@@ -52,16 +52,6 @@ wf_check_scope_change(const Check *ck, const Change *change, Oid relation, const
 	return scope;
 }
 
-/* Notes what is to be refused when nothing else is wrong; the first one counts. */
-void
-wf_check_unsupported(Check *ck, int location, const char *what)
-{
-	if (ck->unsupported)
-		return;
-	ck->unsupported = what;
-	ck->unsupported_location = location;
-}
-
 /* Adds a column to a set of names that outlives the statement; NULL or "*"
  * stands for all and swallows the others. */
 List *
@@ -117,16 +107,6 @@ check_body(Check *ck)
 	MemoryContextDelete(scratch);
 }
 
-static void
-refuse_unsupported(const Check *ck)
-{
-	if (ck->unsupported)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s is not supported yet", ck->unsupported),
-				 wf_errposition(ck->body, ck->unsupported_location)));
-}
-
 static CheckedWorkflow *
 result_of(const Check *ck)
 {
@@ -158,7 +138,6 @@ wf_check(const Signature *sig, bool notices)
 	(void) wf_check_path(sig, notices);
 	check_body(&ck);
 	wf_check_arguments_rights(&ck);
-	refuse_unsupported(&ck);
 	wf_check_owner_warnings(&ck);
 	wf_source_context_leave(&context);
 	return result_of(&ck);

@@ -39,7 +39,7 @@ typedef struct CheckedWorkflow
  * Checks everything; must run as the owner with the workflow's path.
  * Privileges, superuser, path safety included.  notices: emit NOTICEs and
  * WARNINGs (CREATE FUNCTION), or stay silent (re-validation).  ERROR at the
- * first mistake; "not supported yet" last.
+ * first mistake.
  */
 extern CheckedWorkflow *wf_check(const Signature *sig, bool notices);
 

@@ -164,7 +164,6 @@ static void
 check_send_during(Check *ck, Clause *clause)
 {
 	wf_check_window(ck, clause->text, clause->text_location);
-	wf_check_unsupported(ck, clause->location, "SEND DURING");
 }
 
 /*

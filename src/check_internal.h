@@ -1,7 +1,7 @@
 /*
  * check_internal.h -- what the check_*.c files share; nobody else includes it.
  *
- * check.c             driver, scopes, what is not supported yet
+ * check.c             driver, scopes
  * check_clause.c      clauses: AFTER, AT, EVERY, ENROLL, EXIT WHEN ...
  * check_change.c      a change: its table, columns, FROM and TO, WHEN
  * check_call.c        the columns of FOR against the workflow's arguments
@@ -35,14 +35,11 @@ typedef struct Check
 	List	   *splits;			/* of Statement *: the first SPLIT of each variable */
 	List	   *noted;			/* OIDs of written tables the user was told about */
 	bool		sends;				/* there was a SEND */
-	const char *unsupported;	/* first construct that is not supported yet, or NULL */
-	int			unsupported_location;
 } Check;
 
 /* check.c */
 extern Scope wf_check_scope(const Check *ck, const char *construct, bool variables);
 extern Scope wf_check_scope_change(const Check *ck, const Change *change, Oid relation, const char *construct);
-extern void wf_check_unsupported(Check *ck, int location, const char *what);
 extern List *wf_check_add_column(Check *ck, List *columns, const char *name);
 
 /* check_clause.c */

@@ -17,7 +17,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
-#include "store.h"
+#include "message.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
@@ -452,14 +452,6 @@ check_goal(Check *ck, const Statement *stmt)
  * SEND
  */
 
-/* A type of ours; InvalidOid if the extension has none of that name. */
-static Oid
-own_type(const char *name)
-{
-	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
-						   ObjectIdGetDatum(wf_store_namespace()));
-}
-
 static void
 check_message(const Check *ck, const Statement *stmt, List *targets)
 {
@@ -473,7 +465,7 @@ check_message(const Check *ck, const Statement *stmt, List *targets)
 				 errhint("To send several messages write several SEND statements."),
 				 wf_errposition(ck->body, stmt->sql.start)));
 	target = linitial(targets);
-	if (exprType((Node *) target->expr) == own_type("message"))
+	if (exprType((Node *) target->expr) == wf_message_type())
 		return;
 	location = exprLocation((Node *) target->expr);
 	ereport(ERROR,
@@ -497,7 +489,7 @@ check_send(Check *ck, const Statement *stmt)
 		const Word *target = lfirst(lc);
 		const Variable *variable = variable_of(ck, target, "INTO target");
 
-		if (variable->type != own_type("delivery"))
+		if (variable->type != wf_delivery_type())
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("SEND .. INTO takes a variable of type automation.delivery, \"%s\" is %s",
@@ -505,7 +497,6 @@ check_send(Check *ck, const Statement *stmt)
 					 wf_errposition(ck->body, target->location)));
 	}
 	check_timeout(ck, stmt);
-	wf_check_unsupported(ck, stmt->location, "SEND");
 }
 
 /*

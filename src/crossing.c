@@ -440,6 +440,7 @@ carry_wait(Enrollment *e, bool afresh)
 	e->taken_over = e->swept = false;
 	e->ties = NIL;
 	e->waits_for = NULL;
+	e->delivery = 0;					/* what is sent is sent */
 	if (e->state != STATE_WAITING)
 		return;
 	e->reason = NULL;

@@ -18,6 +18,7 @@ typedef enum
 	WAITING_MOMENT,						/* WAIT UNTIL moment: wake_at moves with its columns; NULL moment: unknown yet */
 	WAITING_CONDITION,					/* WAIT UNTIL condition, GOAL .. OTHERWISE WAIT */
 	WAITING_CHANGE,						/* WAIT FOR a change */
+	WAITING_DELIVERY,					/* SEND .. INTO: until the message is over; began = when it may leave */
 	WAITING_BEGIN						/* for its turn: the statement it stands on has not been run */
 } WaitingKind;
 
@@ -61,6 +62,7 @@ typedef struct Enrollment
 	char	   *snapshot;				/* WAITING_CHANGE: of the batch it began in; NULL = every change counts */
 	int64		change_xact;			/* ... its transaction (xid8) */
 	int64		change_seq;				/* ... its number among that one's events; no other wait has it */
+	int64		delivery;				/* WAITING_DELIVERY: the message */
 	bool		kept;					/* changes are kept for it (automation.parked) */
 	bool		swept;					/* something in it leaves no trace: looked at again and again */
 	List	   *ties;					/* of int64 *: wait rows */

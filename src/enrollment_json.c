@@ -6,9 +6,9 @@
  *
  * args: per argument an array of key texts, the text of a value, or null.
  * vars: per variable its text or null.
- * waiting: {"kind": interval | moment | condition | change, "deadline" and
+ * waiting: {"kind": interval | moment | condition | change | delivery, "deadline" and
  * "moment": microseconds since 2000-01-01 UTC, "snapshot", "xact", "seq": see
- * change.c, "kept": true, "waits_for": words, "swept": true, "ties": [text], "rows":
+ * change.c, "delivery": id of a message, "kept": true, "waits_for": words, "swept": true, "ties": [text], "rows":
  * [[source, key]], "started", "pending" and "too_late": microseconds, "taken_over": true,
  * "fresh": [number]};
  * absent members are 0, false or empty.  Ties and rows say which rows of wait and
@@ -33,6 +33,7 @@ static const char *const waiting_names[] =
 	[WAITING_MOMENT] = "moment",
 	[WAITING_CONDITION] = "condition",
 	[WAITING_CHANGE] = "change",
+	[WAITING_DELIVERY] = "delivery",
 	[WAITING_BEGIN] = "begin"
 };
 
@@ -310,6 +311,8 @@ wf_enrollment_waiting_to_jsonb(const Enrollment *e)
 		push_member(&state, "xact", int_value(e->change_xact));
 		push_member(&state, "seq", int_value(e->change_seq));
 	}
+	if (e->waiting == WAITING_DELIVERY)
+		push_member(&state, "delivery", int_value(e->delivery));
 	if (e->kept)
 		push_member(&state, "kept", true_value);
 	if (e->waits_for)
@@ -396,6 +399,7 @@ wf_enrollment_waiting_of_jsonb(Enrollment *e, Jsonb *waiting)
 	e->snapshot = text_of_value(member(waiting, "snapshot"));
 	e->change_xact = int_of_value(member(waiting, "xact"));
 	e->change_seq = int_of_value(member(waiting, "seq"));
+	e->delivery = int_of_value(member(waiting, "delivery"));
 	e->kept = is_true(member(waiting, "kept"));
 	e->swept = is_true(member(waiting, "swept"));
 	e->ties = ties_of_value(member(waiting, "ties"));

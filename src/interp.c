@@ -33,6 +33,7 @@
 #include "interp.h"
 #include "interp_wait.h"
 #include "jump.h"
+#include "send.h"
 #include "settings.h"
 #include "split.h"
 #include "stat.h"
@@ -444,6 +445,12 @@ step(Run *run, int pc, Outcome *result)
 		case OP_SPLIT:
 			exec_split(run, ins);
 			return pc + 1;
+		case OP_SEND:
+			if (!wf_send_run(run, ins))
+				return pc + 1;
+			(void) wf_wait_tie(run, ins);
+			*result = outcome(OUTCOME_WAITING, NULL);
+			return -1;
 		case OP_WAIT_FOR:
 		case OP_WAIT_UNTIL:
 		case OP_WAIT_CHANGE:
@@ -522,6 +529,8 @@ run_loop(Run *run, int pc)
 			if (++executed > STATEMENTS_PER_ITEM)
 				return outcome(OUTCOME_HELD, "runaway");
 		}
+		if (current->op == OP_SEND)
+			run->exits_due = run->program->nexits > 0;	/* nobody is written to who is to be out */
 		if (stops_before(run, &result))
 			return result;
 		if (is_pulled(run, &pc))

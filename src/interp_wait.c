@@ -26,6 +26,7 @@
 #include "goal.h"
 #include "interp_wait.h"
 #include "owner.h"
+#include "send.h"
 #include "wait.h"
 
 static List *asked_finished = NIL;		/* of int64 *: ids automation.finished() said "not yet" of in this item */
@@ -158,6 +159,7 @@ deciding_expression(const Run *run, const Instruction *ins)
 		case WAITING_CHANGE:
 			return ins->change->when;
 		case WAITING_INTERVAL:
+		case WAITING_DELIVERY:
 		case WAITING_NONE:
 		case WAITING_BEGIN:
 			break;
@@ -246,6 +248,7 @@ wf_wait_clear(Enrollment *e)
 	e->snapshot = NULL;
 	e->change_xact = 0;
 	e->change_seq = 0;
+	e->delivery = 0;
 }
 
 /* Evaluates a moment; 0 = NULL. */
@@ -584,6 +587,9 @@ wf_wait_wake(Run *run, const Instruction *ins, TimestampTz at, bool timer)
 		case WAITING_CHANGE:
 			result = wake_change(run, ins, at, timer);
 			break;
+		case WAITING_DELIVERY:
+			result = wf_send_wake(run, ins);
+			break;
 		case WAITING_NONE:
 		case WAITING_BEGIN:
 			break;
@@ -662,6 +668,8 @@ words_for(Run *run, const Instruction *ins)
 		return wf_change_words(ins->change);
 	if (ins->op == OP_GOAL)
 		return goal_words(ins);
+	if (ins->op == OP_SEND)
+		return run->e->waits_for;
 	wf_expr_prepare(ins->expr);
 	return words_of(run, ins->expr);
 }
@@ -683,6 +691,8 @@ wf_wait_take_over(Run *run, const Instruction *ins)
 		result = take_over_wait_until(run, ins);
 	else if (ins->op == OP_WAIT_CHANGE)
 		result = take_over_wait_change(run, ins);
+	else if (ins->op == OP_SEND)
+		result = wf_send_take_over(run, ins);
 	(void) wf_wait_tie(run, ins);
 	return result;
 }

@@ -13,16 +13,19 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "message.h"
+#include "store.h"
 #include "suppression.h"
 
 #define MAX_URL 8192					/* bytes, as all of these */
@@ -50,6 +53,26 @@ static const char *const mail_own[] = {
 };
 
 /* --- reading --- */
+
+/* A type of ours. */
+static Oid
+own_type(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(wf_store_namespace()));
+}
+
+Oid
+wf_message_type(void)
+{
+	return own_type("message");
+}
+
+Oid
+wf_delivery_type(void)
+{
+	return own_type("delivery");
+}
 
 static char *
 text_field(HeapTupleHeader row, int number)

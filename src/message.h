@@ -30,6 +30,10 @@ typedef struct Message
 	Jsonb	   *options;				/* NULL = none */
 } Message;
 
+/* OIDs of types automation.message and automation.delivery; InvalidOid if they are gone. */
+extern Oid	wf_message_type(void);
+extern Oid	wf_delivery_type(void);
+
 /* From a value of type automation.message, in the current context. */
 extern Message *wf_message_read(Datum composite);
 

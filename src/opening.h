@@ -79,6 +79,11 @@ extern bool wf_opening_from(const Calendar *calendar, TimestampTz moment, Openin
 /* The opening a moment is in or at whose end it is, up to that moment, or the last
  * one before.  False: none. */
 extern bool wf_opening_upto(const Calendar *calendar, TimestampTz moment, Opening *opening);
+/* When a message may leave that is ready at "since", in those hours of the week on days that are no
+ * holidays of the default calendar; not all at once when they begin (by spread_key, which may be
+ * NULL).  0: not for CALENDAR_PATIENCE days. */
+extern TimestampTz wf_opening_for_message(const char *window, const char *zone, TimestampTz since, const char *spread_key);
+
 /* Is the moment in an opening, or (*at_end) at the end of one? */
 extern bool wf_opening_holds(const Calendar *calendar, TimestampTz moment, bool *at_end);
 

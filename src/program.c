@@ -217,6 +217,21 @@ build_split(Builder *b, Statement *stmt)
 	ins->vars[0] = variable_index(b->program, stmt->name.name);
 }
 
+static void
+build_send(Builder *b, Statement *stmt)
+{
+	Program    *program = b->program;
+	Fragment	none = {0, 0};
+	Instruction *ins = emit(b, OP_SEND, stmt);
+
+	ins->sql = make_sql(&program->scope, stmt->sql, none, FRAGMENT_SELECT_LIST);
+	ins->timeout = make_expression(program, &program->scope, stmt->timeout, EXPR_INTERVAL, "TIMEOUT");
+	ins->nvars = list_length(stmt->into);
+	ins->vars = palloc(sizeof(int));
+	if (ins->nvars > 0)
+		ins->vars[0] = variable_index(program, ((Word *) linitial(stmt->into))->name);
+}
+
 /* The change of AFTER or WAIT FOR: its table, its rows, its WHEN. */
 static void
 build_change(Program *program, Start *start, const Change *change, const char *construct)
@@ -292,9 +307,8 @@ build_statement(Builder *b, Statement *stmt)
 			ins->expr = make_expression(program, scope, stmt->expr, EXPR_CONDITION, "GOAL");
 			break;
 		case STMT_SEND:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("statement at line %d is not supported yet", stmt->line)));
+			build_send(b, stmt);
+			break;
 	}
 }
 
@@ -471,6 +485,7 @@ build_clauses(Program *program)
 				build_every(program, clause);
 				break;
 			case CLAUSE_SEND_DURING:
+				program->send_window = clause->text;
 				break;
 		}
 	}

@@ -22,6 +22,7 @@ typedef enum
 	OP_JUMP_UNLESS,						/* condition of IF, ELSIF */
 	OP_GOTO,
 	OP_SPLIT,
+	OP_SEND,
 	OP_EXIT,
 	OP_END
 } OpCode;
@@ -103,6 +104,7 @@ typedef struct Program
 	int			ngoals;
 	int		   *goals;					/* pcs of the GOAL statements, in source order */
 	Expression *time_zone;
+	const char *send_window;			/* SEND DURING; NULL = any time */
 } Program;
 
 /* Builds or finds it; ERROR if the version can't be parsed any more.  Must

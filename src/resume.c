@@ -28,6 +28,7 @@
 #include "history.h"
 #include "interp_wait.h"
 #include "jump.h"
+#include "outbox.h"
 #include "owner.h"
 #include "parked.h"
 #include "ready.h"
@@ -56,12 +57,15 @@ wf_resume_reset(void)
 
 /* --- ends and holds --- */
 
-/* Ends it; whoever waits for it is told. */
+/* Ends it; whoever waits for it is told.  Unless it came to its end by itself, what it
+ * sends and has not left yet is cancelled. */
 void
 wf_end(Enrollment *e, TimestampTz now, const char *reason)
 {
 	wf_stat_count(STAT_ENDED);
 	wf_history_write(e, now, "ended", reason, NULL);
+	if (strcmp(reason, "completed") != 0 && strcmp(reason, "exited") != 0)
+		(void) wf_outgoing_cancel_enrollment(e->id, reason, now);
 	wf_enrollment_end(e);
 }
 
@@ -237,7 +241,9 @@ may_wait(const Instruction *ins, WaitingKind waiting)
 {
 	if (ins->op == OP_GOAL)
 		return waiting == WAITING_CONDITION;
-	return is_wait(ins) && (ins->op == OP_WAIT_CHANGE) == (waiting == WAITING_CHANGE);
+	if (ins->op == OP_SEND)
+		return waiting == WAITING_DELIVERY;
+	return is_wait(ins) && waiting != WAITING_DELIVERY && (ins->op == OP_WAIT_CHANGE) == (waiting == WAITING_CHANGE);
 }
 
 /* Goes on where it stands (see the head of the file). */
@@ -267,18 +273,21 @@ begin_here(Run *run)
 	wf_persist(run, wf_run_from(run, run->program->pc_of[e->statement]));
 }
 
-/* Its wait is over: on behind it. */
+/*
+ * Its wait is over: on behind it.  A delivery is over for good, and what became of
+ * it goes into a variable: after an error it is looked at again.
+ */
 static void
 resume_behind(Run *run, const char *why)
 {
 	Enrollment *e = run->e;
 
-	decided = true;
+	decided = e->waiting != WAITING_DELIVERY;
 	decided_found = e->found;
 	wf_stat_count(STAT_RESUMED);
 	wf_history_write(e, run->now, "resumed", why, NULL);
 	wf_wait_clear(e);
-	run_on(run);
+	wf_persist(run, wf_run_from(run, run->program->pc_of[e->statement] + 1));
 }
 
 /* A goal has pulled it out of its wait.  The wait is not over for that: after an
@@ -297,6 +306,8 @@ why_resumed(const Enrollment *e)
 {
 	if (e->waiting == WAITING_INTERVAL || (e->waiting == WAITING_MOMENT && e->found))
 		return "time";
+	if (e->waiting == WAITING_DELIVERY && (e->found || e->deadline == 0))
+		return "delivery";
 	if (!e->found)
 		return "timeout";
 	return e->waiting == WAITING_CHANGE ? "change" : "condition";
