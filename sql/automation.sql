@@ -658,6 +658,7 @@ FROM automation.enrollment e
                                     WHEN 'moment' THEN 'a moment' || CASE WHEN e.waiting ? 'moment' THEN '' ELSE ' to be known' END
                                     WHEN 'condition' THEN 'a condition'
                                     WHEN 'change' THEN 'a change'
+                                    WHEN 'delivery' THEN 'a delivery'
                                     WHEN 'begin' THEN 'its turn'
                                 END || coalesce(': ' || nullif(e.waiting ->> 'waits_for', ''), '') AS waits_for) k
 WHERE pg_catalog.pg_has_role(o.role, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE');
@@ -729,6 +730,7 @@ SELECT h.at,
        pg_catalog.concat_ws(' ',
            CASE h.event
                WHEN 'entered' THEN 'enters'
+               WHEN 'delivery' THEN 'message ' || (h.detail ->> 'message') || ' is ' || (h.detail ->> 'state')
                WHEN 'goal' THEN 'goal ' || (h.detail ->> 'goal')
                WHEN 'not_entered' THEN 'does not enter'
                WHEN 'waiting' THEN 'waits'
@@ -748,7 +750,7 @@ SELECT h.at,
                WHEN h.event IN ('waiting', 'statement') THEN 'at line ' || place.line || ': ' || place.statement
                WHEN h.event IN ('retrying', 'failed', 'held') THEN 'at line ' || place.line
            END,
-           '(' || (h.detail ->> 'message') || ')') AS what,
+           CASE WHEN h.event <> 'delivery' THEN '(' || (h.detail ->> 'message') || ')' END) AS what,
        s.relation AS subject_table,
        k.subject AS subject_key,
        h.version,

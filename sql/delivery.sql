@@ -1,5 +1,102 @@
 -- Delivery as SQL sees it: views and commands.
 
+CREATE VIEW automation.deliveries WITH (security_barrier) AS
+SELECT m.id,
+       CASE WHEN m.state <> 'queued' THEN m.state
+            WHEN f.id IS NOT NULL THEN 'started'
+            WHEN stop.reason IS NOT NULL THEN 'cancelled'
+            WHEN d.attempt > 0 THEN 'retry'
+            ELSE 'queued' END AS state,
+       CASE WHEN stop.reason IS NOT NULL AND f.id IS NULL THEN 'suppressed' ELSE m.reason END AS reason,
+       coalesce(p.proname::text, w.signature) AS workflow,
+       s.relation::regclass::text || ' ' || k.subject AS subject,
+       m.enrollment,
+       m.kind,
+       m.channel,
+       m.server,
+       m.target,
+       m.address,
+       m.class,
+       m.list,
+       m.family,
+       m.variant,
+       m.ordering_key,
+       m.subject AS title,
+       m.body,
+       m.headers,
+       m.options,
+       m.created_at,
+       CASE WHEN m.state = 'queued' AND f.id IS NULL THEN nullif(d.due, 'infinity') END AS due,
+       m.expires_at,
+       coalesce(f.attempt, d.attempt, m.attempts) AS attempts,
+       f.started_at,
+       m.finished_at,
+       m.status,
+       m.answer_headers,
+       m.answer,
+       m.error,
+       m.provider_id,
+       m.uid,
+       m.awaited,
+       s.relation AS subject_table,
+       k.subject AS subject_key,
+       m.version,
+       o.role AS owner
+FROM automation.outgoing m
+     JOIN automation.owner o ON o.id = m.owner
+     LEFT JOIN automation.workflow w ON w.id = m.workflow
+     LEFT JOIN automation.source s ON s.id = m.source
+     LEFT JOIN pg_catalog.pg_proc p ON p.oid = w.routine
+     LEFT JOIN automation.outgoing_due d ON d.id = m.id
+     LEFT JOIN automation.inflight f ON f.id = m.id
+     CROSS JOIN LATERAL (SELECT (SELECT pg_catalog.string_agg(coalesce(t.text, 'null'), ', ' ORDER BY t.n)
+                                 FROM pg_catalog.jsonb_array_elements_text(CASE WHEN m.key LIKE '[%' THEN m.key::jsonb END)
+                                      WITH ORDINALITY t (text, n)) AS subject) k
+     LEFT JOIN LATERAL (SELECT automation.suppressed(m.address, m.channel, m.class, m.list, o.role) AS reason
+                        WHERE m.state = 'queued' AND m.address IS NOT NULL) stop ON true
+WHERE pg_catalog.pg_has_role(o.role, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE');
+COMMENT ON VIEW automation.deliveries IS
+    'Messages of workflows and what became of them: to members of the role the workflow runs as, and to pg_read_all_data';
+COMMENT ON COLUMN automation.deliveries.id IS 'as in automation.delivery, automation.inbound and automation.dead_letter';
+COMMENT ON COLUMN automation.deliveries.state IS
+    'queued, started (on its way), retry (there will be another attempt), held (restored, waits for a decision); at last sent, dead, cancelled, skipped, unknown';
+COMMENT ON COLUMN automation.deliveries.reason IS 'code: why it is over, or will be when its turn comes';
+COMMENT ON COLUMN automation.deliveries.workflow IS 'name of the function that sent it; NULL: none, or it is gone';
+COMMENT ON COLUMN automation.deliveries.subject IS 'table and primary key of the subject';
+COMMENT ON COLUMN automation.deliveries.enrollment IS 'id as in automation.enrollments; 0 = none';
+COMMENT ON COLUMN automation.deliveries.kind IS 'http, mail';
+COMMENT ON COLUMN automation.deliveries.channel IS 'mail, sms, http ...: suppressions are by channel';
+COMMENT ON COLUMN automation.deliveries.server IS 'foreign server it goes to';
+COMMENT ON COLUMN automation.deliveries.target IS 'URL; of a mail the mailbox of the recipient';
+COMMENT ON COLUMN automation.deliveries.address IS 'of the recipient, normalized; NULL: nobody who could be suppressed';
+COMMENT ON COLUMN automation.deliveries.class IS 'transactional, marketing, internal';
+COMMENT ON COLUMN automation.deliveries.list IS 'topic one may unsubscribe from';
+COMMENT ON COLUMN automation.deliveries.family IS 'messages that count as the same: name of the template';
+COMMENT ON COLUMN automation.deliveries.variant IS 'of the template';
+COMMENT ON COLUMN automation.deliveries.ordering_key IS 'messages of a server and key leave one after the other';
+COMMENT ON COLUMN automation.deliveries.title IS 'subject of a mail';
+COMMENT ON COLUMN automation.deliveries.body IS 'of a request; of a mail the plain text';
+COMMENT ON COLUMN automation.deliveries.headers IS 'as the message gave them';
+COMMENT ON COLUMN automation.deliveries.options IS 'as the message gave them';
+COMMENT ON COLUMN automation.deliveries.created_at IS 'when SEND made it, engine time as every moment here';
+COMMENT ON COLUMN automation.deliveries.due IS 'from when on it may leave; NULL: it is over, on its way, or held';
+COMMENT ON COLUMN automation.deliveries.expires_at IS 'it is not sent after that';
+COMMENT ON COLUMN automation.deliveries.attempts IS 'how many there were, the running one too';
+COMMENT ON COLUMN automation.deliveries.started_at IS 'of the running attempt';
+COMMENT ON COLUMN automation.deliveries.finished_at IS 'when it was over';
+COMMENT ON COLUMN automation.deliveries.status IS 'of HTTP or SMTP, of the last attempt';
+COMMENT ON COLUMN automation.deliveries.answer_headers IS 'of the last answer';
+COMMENT ON COLUMN automation.deliveries.answer IS 'body of the last answer, perhaps cut off';
+COMMENT ON COLUMN automation.deliveries.error IS 'what went wrong, in words';
+COMMENT ON COLUMN automation.deliveries.provider_id IS 'what the receiver calls it';
+COMMENT ON COLUMN automation.deliveries.uid IS 'what the receiver knows it by: webhook-id, left part of the Message-ID; the same on all attempts';
+COMMENT ON COLUMN automation.deliveries.awaited IS 'an enrollment waits, or has waited, for it: SEND .. INTO';
+COMMENT ON COLUMN automation.deliveries.subject_table IS 'table of the subject';
+COMMENT ON COLUMN automation.deliveries.subject_key IS 'its primary key as text; several columns are separated by commas';
+COMMENT ON COLUMN automation.deliveries.version IS 'of the workflow';
+COMMENT ON COLUMN automation.deliveries.owner IS 'role the workflow runs as';
+GRANT SELECT ON automation.deliveries TO PUBLIC;
+
 
 -- Messages that could not be delivered and will not be sent again by themselves.
 -- Written by the delivery worker, by SQL, so that AFTER INSERT ON

@@ -90,3 +90,25 @@ CREATE TABLE automation.egress_node (
     name          text,
     armed_at      timestamptz NOT NULL
 );
+
+-- What is restored does not leave by itself.
+CREATE TRIGGER restore BEFORE INSERT ON automation.outgoing FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.outgoing_due FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER adopt BEFORE INSERT ON automation.outgoing FOR EACH ROW EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER adopt BEFORE INSERT ON automation.outgoing_due FOR EACH ROW EXECUTE FUNCTION automation.adopt();
+ALTER TABLE automation.outgoing ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.outgoing_due ENABLE ALWAYS TRIGGER restore;
+ALTER TABLE automation.outgoing ENABLE ALWAYS TRIGGER adopt;
+ALTER TABLE automation.outgoing_due ENABLE ALWAYS TRIGGER adopt;
+
+SELECT pg_catalog.pg_extension_config_dump('automation.outgoing', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.outgoing_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.outgoing_due', '');
+
+CREATE FUNCTION automation.settle(message bigint, state text DEFAULT 'sent', status int DEFAULT NULL, body text DEFAULT NULL,
+                                  error text DEFAULT NULL)
+    RETURNS boolean LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_settle';
+COMMENT ON FUNCTION automation.settle(bigint, text, int, text, text) IS
+    'Says what became of a message that is queued, held, or of unknown outcome: sent or dead, with status and body of an answer. '
+    'SEND .. INTO goes on with that. False: it is on its way, or over. Members of the role the message belongs to only. '
+    'Errors: 42704 no such message of the caller''s, 22023 another state';

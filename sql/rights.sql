@@ -43,6 +43,9 @@ GRANT EXECUTE ON FUNCTION automation.delivery_token(bigint, text) TO PUBLIC;
 -- the token proves it; record_inbound() is nobody's before it is granted to a bridge
 GRANT EXECUTE ON FUNCTION automation.unsubscribe(text) TO PUBLIC;
 
+-- whose message it is, decides
+GRANT EXECUTE ON FUNCTION automation.settle(bigint, text, int, text, text) TO PUBLIC;
+
 -- show and reset what is the caller's
 GRANT EXECUTE ON FUNCTION automation.stat_counters() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.stat_buckets() TO PUBLIC;

@@ -11,21 +11,25 @@
  *
  * A row trigger of automation.workflow, workflow_version, rule, schedule, owner
  * and source then gives the dump its way: what stands in the way of a row is taken
- * over or moved to another id.
+ * over or moved to another id.  One of outgoing and outgoing_due sees to it that no
+ * message leaves from here that the original may have sent.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "delivery.h"
 #include "enginesql.h"
+#include "outbox.h"
 #include "register.h"
 #include "store.h"
 
@@ -51,6 +55,8 @@ static const char *const workflow_columns[] = {
 	"UPDATE automation.job SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.schedule SET workflow = $2 WHERE workflow = $1",
 	"UPDATE automation.due SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.outgoing SET workflow = $2 WHERE workflow = $1",
+	"UPDATE automation.outgoing_due SET workflow = $2 WHERE workflow = $1",
 	NULL
 };
 
@@ -69,6 +75,8 @@ static const char *const owner_columns[] = {
 	"UPDATE automation.due SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.sent_once SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.monthly_count SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.outgoing SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.outgoing_due SET owner = $2 WHERE owner = $1",
 	NULL
 };
 
@@ -80,6 +88,7 @@ static const char *const source_columns[] = {
 	"UPDATE automation.argument SET source = $2 WHERE source = $1",
 	"UPDATE automation.parked SET source = $2 WHERE source = $1",
 	"UPDATE automation.due SET source = $2 WHERE source = $1",
+	"UPDATE automation.outgoing SET source = $2 WHERE source = $1",
 	NULL
 };
 
@@ -131,6 +140,7 @@ clear_unused(void)
 		" AND NOT EXISTS (SELECT FROM automation.ledger l WHERE l.workflow = w.id)"
 		" AND NOT EXISTS (SELECT FROM automation.parked p WHERE p.workflow = w.id)"
 		" AND NOT EXISTS (SELECT FROM automation.split_rule s WHERE s.workflow = w.id)"
+		" AND NOT EXISTS (SELECT FROM automation.outgoing o WHERE o.workflow = w.id)"
 		" AND NOT EXISTS (SELECT FROM automation.due d WHERE d.workflow = w.id)",
 		"DELETE FROM automation.workflow_version v"
 		" WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = v.workflow)",
@@ -138,11 +148,13 @@ clear_unused(void)
 		"DELETE FROM automation.rule r WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = r.workflow)",
 		"DELETE FROM automation.schedule s WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = s.workflow)",
 		"DELETE FROM automation.owner o WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.owner = o.id)"
-		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)",
+		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)"
+		" AND NOT EXISTS (SELECT FROM automation.outgoing m WHERE m.owner = o.id)",
 		"DELETE FROM automation.source s WHERE NOT EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id)"
 		" AND NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.source = s.id)"
 		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)"
-		" AND NOT EXISTS (SELECT FROM automation.due d WHERE d.source = s.id)",
+		" AND NOT EXISTS (SELECT FROM automation.due d WHERE d.source = s.id)"
+		" AND NOT EXISTS (SELECT FROM automation.outgoing o WHERE o.source = s.id)",
 		/* ids of rules are given anew */
 		"DELETE FROM automation.event_0 WHERE NOT EXISTS (SELECT FROM automation.workflow)",
 		"DELETE FROM automation.event_1 WHERE NOT EXISTS (SELECT FROM automation.workflow)",
@@ -249,6 +261,38 @@ adopt_id(TriggerData *trigger, const char *find, const char *const *columns, con
 	return false;
 }
 
+/* The row with another value in one column. */
+static HeapTuple
+with_column(TriggerData *trigger, const char *column_name, Datum value)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int			attnum = SPI_fnumber(desc, column_name);
+	bool		isnull = false;
+
+	return heap_modify_tuple_by_cols(trigger->tg_trigtuple, desc, 1, &attnum, &value, &isnull);
+}
+
+/* The original may have sent it meanwhile, or the copy may be for tests: a message that was
+ * not over leaves only if somebody says so. */
+static HeapTuple
+adopt_message(TriggerData *trigger)
+{
+	bool		isnull;
+	int			attnum = SPI_fnumber(RelationGetDescr(trigger->tg_relation), "state");
+	Datum		state = column(trigger, attnum, &isnull);
+
+	if (isnull || strcmp(TextDatumGetCString(state), OUTGOING_QUEUED) != 0)
+		return trigger->tg_trigtuple;
+	return with_column(trigger, "state", CStringGetTextDatum(OUTGOING_HELD));
+}
+
+/* Its licence: for no moment. */
+static HeapTuple
+adopt_licence(TriggerData *trigger)
+{
+	return with_column(trigger, "due", TimestampTzGetDatum(DT_NOEND));
+}
+
 Datum
 wf_adopt(PG_FUNCTION_ARGS)
 {
@@ -268,6 +312,10 @@ wf_adopt(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	}
 	table = RelationGetRelationName(trigger->tg_relation);
+	if (strcmp(table, "outgoing") == 0)
+		return PointerGetDatum(adopt_message(trigger));
+	if (strcmp(table, "outgoing_due") == 0)
+		return PointerGetDatum(adopt_licence(trigger));
 	if (strcmp(table, "workflow") == 0)
 		adopt_workflow(trigger);
 	else if (strcmp(table, "workflow_version") == 0)

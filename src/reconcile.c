@@ -20,12 +20,14 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "board.h"
 #include "compat.h"
 #include "enginesql.h"
 #include "enrollment.h"
 #include "event.h"
+#include "outbox.h"
 #include "owner.h"
 #include "register.h"
 #include "schedule.h"
@@ -393,6 +395,32 @@ renew_waits(void)
 	}
 }
 
+/*
+ * After a restore no message leaves by itself that was not over, even if triggers were
+ * switched off meanwhile.  Those that were on their way when the dump was made have no
+ * licence; they get one, too.
+ */
+static void
+hold_messages(void)
+{
+	List	   *ids;
+	ListCell   *cell;
+
+	wf_engine_sql("UPDATE automation.outgoing o SET state = 'held' WHERE state = 'queued'"
+				  " AND NOT EXISTS (SELECT FROM automation.inflight f WHERE f.id = o.id)", "");
+	wf_engine_sql("UPDATE automation.outgoing_due SET due = 'infinity' WHERE due < 'infinity'", "");
+	ids = wf_engine_ids("SELECT id FROM automation.outgoing o WHERE state = 'held'"
+						" AND NOT EXISTS (SELECT FROM automation.outgoing_due d WHERE d.id = o.id)"
+						" AND NOT EXISTS (SELECT FROM automation.inflight f WHERE f.id = o.id) ORDER BY id", "");
+	foreach(cell, ids)
+	{
+		Outgoing   *o = wf_outgoing_load(*(int64 *) lfirst(cell));
+
+		wf_outgoing_license(o, DT_NOEND, o->attempts);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 Datum
 wf_arm_sql(PG_FUNCTION_ARGS)
 {
@@ -401,7 +429,10 @@ wf_arm_sql(PG_FUNCTION_ARGS)
 	require_superuser("arm the engine");
 	wf_reconcile(true);
 	if (restored)
+	{
 		renew_waits();
+		hold_messages();
+	}
 	wf_engine_sql("UPDATE automation.engine SET armed = true WHERE NOT armed", "");
 	wf_engine_wake();
 	announce_at_commit = true;

@@ -278,6 +278,11 @@ move_rows(int workflow, int owner)
 				  "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.job SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.enrollment SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
+	/* what has not left; the delivery worker finds the rows anew */
+	wf_engine_sql("UPDATE automation.outgoing o SET owner = $2 FROM automation.outgoing_due d"
+				  " WHERE d.workflow = $1 AND o.id = d.id", "ii", workflow, owner);
+	wf_engine_sql("UPDATE automation.outgoing_due SET owner = $2, xact = pg_catalog.pg_current_xact_id()"
+				  " WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.rule SET owner = $2 WHERE workflow = $1", "ii", workflow, owner);
 	wf_engine_sql("UPDATE automation.goal_reached SET owner = o.role FROM automation.owner o"
 				  " WHERE workflow_id = $1 AND o.id = $2", "ii", workflow, owner);

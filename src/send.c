@@ -469,7 +469,7 @@ begin_wait(Sending *sending)
 	e->waiting = WAITING_DELIVERY;
 	e->delivery = o->id;
 	e->began = sending->due;
-	e->waits_for = "delivery";
+	e->waits_for = psprintf("message " INT64_FORMAT, o->id);
 	e->deadline = limit(run, sending->ins, sending->due);
 	e->wake_at = e->deadline;
 	return true;

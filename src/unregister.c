@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -19,6 +20,7 @@
 #include "enginesql.h"
 #include "event.h"
 #include "order.h"
+#include "outbox.h"
 #include "owner.h"
 #include "register.h"
 #include "rule.h"
@@ -53,6 +55,21 @@ close_calls(int workflow)
 	}
 }
 
+/* What it sends and has not left is not to leave any more. */
+static void
+cancel_messages(int workflow)
+{
+	TimestampTz now = wf_clock_now();
+	List	   *ids = wf_engine_ids("SELECT id FROM automation.outgoing_due WHERE workflow = $1 ORDER BY id", "i", workflow);
+	ListCell   *lc;
+
+	foreach(lc, ids)
+	{
+		CHECK_FOR_INTERRUPTS();
+		(void) wf_outgoing_cancel_quietly(*(int64 *) lfirst(lc), "workflow_gone", now);
+	}
+}
+
 void
 wf_unregister(int id)
 {
@@ -82,6 +99,7 @@ wf_unregister(int id)
 
 	wf_order_change(id);
 	close_calls(id);
+	cancel_messages(id);
 	wf_schedules_drop(id);
 	if (wf_engine_sql("SELECT FROM automation.enrollment WHERE workflow = $1 LIMIT 1", "i", id) > 0)
 	{
