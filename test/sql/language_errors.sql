@@ -860,7 +860,7 @@ CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   SEND DURING 'Mon-Fri 09:00-17:00';
 END $$;
 
--- ---- Right, but not supported yet: told last, when nothing else is wrong ----
+-- ---- Right, and what is next to it ----
 
 CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS $$
   EVERY '*/15 8-17 * jan-jun mon,wed' FOR SELECT id FROM contact;
