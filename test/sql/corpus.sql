@@ -6,6 +6,8 @@
 \set VERBOSITY terse
 \pset format unaligned
 \pset tuples_only on
+CREATE SERVER corpus TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://corpus.example');
+GRANT USAGE ON FOREIGN SERVER corpus TO app;
 SET SESSION AUTHORIZATION app;
 SET search_path = crm;
 
@@ -1414,6 +1416,7 @@ SELECT workflow FROM defined WHERE code <> 'ok';
 
 RESET search_path;
 RESET SESSION AUTHORIZATION;
+DROP SERVER corpus;
 
 -- what some of them have to do at once is not left to the tests that follow
 \c - app
