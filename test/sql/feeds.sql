@@ -54,3 +54,63 @@ FROM unnest(ARRAY[NULL, '', ' ', 'not found', '<html><body/></html>', '<html><bo
                   repeat('<a>', 20000),
                   E'\uFEFF<?xml version="1.0"?><rss><channel/></rss>']) WITH ORDINALITY u(v, n) ORDER BY n;
 RESET SESSION AUTHORIZATION;
+
+-- Starts on a feed with at least three new items, looked at every quarter of an hour.
+CREATE SCHEMA feeds AUTHORIZATION app;
+GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
+CREATE SERVER feeds_blog TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://blog.feeds.example');
+CREATE SERVER feeds_slack TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://slack.feeds.example/api');
+GRANT USAGE ON FOREIGN SERVER feeds_blog, feeds_slack TO app;
+\c - app
+SET search_path = feeds; SET timezone = 'UTC';
+\pset format unaligned
+\pset tuples_only on
+-- a minute past a quarter, so that none comes by itself
+CALL automation.advance(date_bin('15 minutes', automation.now(), '2000-01-01') + interval '16 minutes' - automation.now());
+CREATE TABLE feed (id bigint PRIMARY KEY, path text NOT NULL, at_least int NOT NULL DEFAULT 3);
+CREATE TABLE feed_item (feed_id bigint NOT NULL REFERENCES feed, guid text NOT NULL, title text, link text, told boolean NOT NULL DEFAULT false,
+                        PRIMARY KEY (feed_id, guid));
+CREATE FUNCTION watch_feed(f feed) RETURNS bigint LANGUAGE workflow AS $$
+  EVERY '*/15 * * * *' FOR SELECT id FROM feed;
+  ENROLL AGAIN;
+DECLARE
+  reply automation.delivery;
+BEGIN
+  SEND http_request('GET', f.path, server => 'feeds_blog') INTO reply TIMEOUT '10 minutes';
+  INSERT INTO feed_item (feed_id, guid, title, link)
+  SELECT f.id, i.guid, i.title, i.link FROM feed_items(reply.body) i ON CONFLICT DO NOTHING;
+  IF (SELECT count(*) FROM feed_item i WHERE i.feed_id = f.id AND NOT i.told) >= f.at_least THEN
+    SEND slack('#news', string_agg(i.title || ' ' || i.link, E'\n' ORDER BY i.guid), server => 'feeds_slack')
+      FROM feed_item i WHERE i.feed_id = f.id AND NOT i.told;
+    UPDATE feed_item SET told = true WHERE feed_id = f.id AND NOT told;
+  END IF;
+END $$;
+INSERT INTO feed VALUES (1, '/rss.xml');
+CREATE FUNCTION rss(VARIADIC numbers int[]) RETURNS text LANGUAGE sql AS $$
+  SELECT '<rss version="2.0"><channel>' || string_agg(format('<item><guid>g%s</guid><title>T%1$s</title><link>https://b/%1$s</link></item>', n), '' ORDER BY n)
+         || '</channel></rss>' FROM unnest(numbers) n $$;
+-- A quarter of an hour later the blog answers so.
+CREATE PROCEDURE answer(status int, body text) LANGUAGE plpgsql AS $$
+BEGIN
+  CALL automation.advance('15 minutes');
+  PERFORM automation.settle(id, CASE WHEN answer.status = 200 THEN 'sent' ELSE 'dead' END, answer.status, answer.body)
+  FROM automation.deliveries WHERE workflow = 'watch_feed' AND server = 'feeds_blog' AND state = 'queued';
+  CALL automation.run();
+END $$;
+CREATE VIEW posted AS SELECT body FROM automation.deliveries WHERE workflow = 'watch_feed' AND server = 'feeds_slack' ORDER BY id;
+CALL answer(200, rss(1, 2));
+SELECT * FROM posted;
+CALL answer(200, rss(2, 3));
+SELECT * FROM posted;
+-- what is no feed, or no answer, has no items and stops nobody
+CALL answer(200, '<html>');
+CALL answer(404, 'not here');
+CALL automation.advance('15 minutes');
+CALL automation.advance('15 minutes');
+CALL answer(200, rss(3, 4, 5));
+SELECT count(*) FROM posted;
+CALL answer(200, rss(6, 5, 4));
+SELECT * FROM posted;
+SELECT state, reason, count(*) FROM automation.deliveries WHERE workflow = 'watch_feed' AND server = 'feeds_blog' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT failed FROM automation.workflows WHERE name = 'watch_feed';
+DROP FUNCTION watch_feed;
