@@ -34,7 +34,6 @@ typedef struct Check
 	List	  **watched;		/* per argument: columns (char *) that conditions depend on */
 	List	   *splits;			/* of Statement *: the first SPLIT of each variable */
 	List	   *noted;			/* OIDs of written tables the user was told about */
-	bool		sends;				/* there was a SEND */
 } Check;
 
 /* check.c */

@@ -176,16 +176,27 @@ look_at(Node *node, void *context)
 	return expression_tree_walker(node, look_at, context);
 }
 
+/* Once in a session for a role is enough: there may be many workflows. */
+static void
+tell_of_none(void)
+{
+	static Oid	told = InvalidOid;
+
+	if (told == GetUserId())
+		return;
+	told = GetUserId();
+	ereport(NOTICE,
+			(errmsg("role \"%s\" has no server that it could send to yet", GetUserNameFromId(GetUserId(), true)),
+			 errhint("A superuser creates one, CREATE SERVER ... FOREIGN DATA WRAPPER automation OPTIONS (url '...'), and grants USAGE on it.")));
+}
+
 void
 wf_check_servers(Check *ck, Query *query)
 {
 	if (!ck->notices)
 		return;
-	if (!ck->sends && wf_server_names(GetUserId()) == NIL)
-		ereport(NOTICE,
-				(errmsg("role \"%s\" has no server that it could send to yet", GetUserNameFromId(GetUserId(), true)),
-				 errhint("A superuser creates one, CREATE SERVER ... FOREIGN DATA WRAPPER automation OPTIONS (url '...'), and grants USAGE on it.")));
+	if (wf_server_names(GetUserId()) == NIL)
+		tell_of_none();
 	else
 		(void) look_at((Node *) query, NULL);
-	ck->sends = true;
 }

@@ -483,7 +483,6 @@ check_send(Check *ck, const Statement *stmt)
 	ListCell   *lc;
 
 	check_message(ck, stmt, returned_targets(query));
-	wf_check_servers(ck, query);
 	foreach(lc, stmt->into)
 	{
 		const Word *target = lfirst(lc);
@@ -497,6 +496,7 @@ check_send(Check *ck, const Statement *stmt)
 					 wf_errposition(ck->body, target->location)));
 	}
 	check_timeout(ck, stmt);
+	wf_check_servers(ck, query);
 }
 
 /*

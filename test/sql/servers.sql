@@ -141,6 +141,46 @@ SHOW automation.mail_server;
 SET automation.mail_server = 'mail';
 RESET automation.mail_server;
 
+-- 7. CREATE FUNCTION says what a SEND would not find; what is known at run time only, it does not
+\set VERBOSITY default
+CREATE SCHEMA servers AUTHORIZATION server_user;
+GRANT USAGE ON LANGUAGE workflow TO server_user;
+SET SESSION AUTHORIZATION server_user;
+SET search_path = servers;
+CREATE TABLE visitor (id int PRIMARY KEY, name text);
+-- creates the function, shows what is said about it, and drops it
+CREATE PROCEDURE define(send text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE FUNCTION hello(v visitor) RETURNS bigint LANGUAGE workflow AS %L', 'AFTER INSERT; BEGIN ' || send || '; END');
+  DROP FUNCTION hello(visitor);
+EXCEPTION WHEN feature_not_supported THEN
+  NULL;
+END $$;
+CALL define($$SEND webhook('https://hooks.example.com/x', v)$$);
+CALL define($$SEND webhook('https://elsewhere.example.com/x?canary', v)$$);
+CALL define($$SEND webhook('https://user:canary@hooks.example.com/x', v)$$);
+CALL define($$SEND webhook('https://hooks.slack.com/services/T0/B0/canary', v)$$);
+CALL define($$SEND webhook('/x', v, server => 'crm')$$);
+CALL define($$SEND webhook('/x', v, server => 'crm_contacts')$$);
+CALL define($$SEND webhook('/x', v, server => 'nowhere')$$);
+CALL define($$SEND webhook(data => v, server => 'crm', url => 'https://elsewhere.example.com')$$);
+CALL define($$SEND http_request('GET', 'https://elsewhere.example.com/', server => v.name)$$);
+CALL define($$SEND webhook('https://elsewhere.example.com/' || v.name, v)$$);
+-- the default of the argument counts
+CALL define($$SEND slack('#channel', 'hello')$$);
+RESET SESSION AUTHORIZATION;
+REVOKE USAGE ON FOREIGN SERVER crm, crm_renamed FROM server_user;
+SET SESSION AUTHORIZATION server_user;
+CALL define($$SEND webhook('https://hooks.example.com/x', v)$$);
+-- it is said once in a session
+CALL define($$SEND webhook('https://hooks.example.com/x', v)$$);
+RESET SESSION AUTHORIZATION;
+RESET search_path;
+SET client_min_messages = warning;
+DROP SCHEMA servers CASCADE;
+REVOKE USAGE ON LANGUAGE workflow FROM server_user;
+RESET client_min_messages;
+
 DROP SERVER crm, crm_renamed, crm_contacts, mail, own CASCADE;
 DROP FUNCTION try_option;
 REVOKE USAGE ON FOREIGN DATA WRAPPER automation FROM server_owner;
