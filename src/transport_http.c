@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "common/base64.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -77,6 +78,20 @@ static char *
 option(const Outgoing *o, const char *name)
 {
 	return o->options != NULL ? wf_message_option(o->options, name) : NULL;
+}
+
+/* What leaves is UTF-8; other encodings cannot be converted outside of transactions, so there it is ASCII. */
+static bool
+is_sendable(const char *body)
+{
+	if (body == NULL || GetDatabaseEncoding() == PG_UTF8)
+		return true;
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return pg_verify_mbstr(PG_UTF8, body, strlen(body), true);
+	for (const char *c = body; *c != '\0'; c++)
+		if (IS_HIGHBIT_SET(*c))
+			return false;
+	return true;
 }
 
 /* Where to, by parts: no text of a URL is pasted together here. */
@@ -329,6 +344,8 @@ http_prepare(Transfer *t, const Outgoing *o, const Server *server,
 	t->state = state;
 	state->handed_on = o->channel != NULL && strcmp(o->channel, "http") != 0;
 	state->patience = Max(1, (server->timeout + 1999) / 2000);
+	if (!is_sendable(body))
+		return wf_transfer_refuse(result, "invalid_message", "the body is to be UTF-8; in a database of another encoding, ASCII");
 	if (!set_url(t, o, server, credentials, result) || !set_method(t, o, body, result))
 		return false;
 	if (!add_credentials(t, credentials))
