@@ -422,6 +422,13 @@ find_message(FunctionCallInfo fcinfo, Kind kind, const char *sender, TimestampTz
 	return o != NULL && OidIsValid(wf_owner_role(o->owner)) ? o : NULL;
 }
 
+/* What a person says holds each time: he may have signed up again in between. */
+static bool
+is_wish(Kind kind)
+{
+	return kind == KIND_UNSUBSCRIBE || kind == KIND_COMPLAINT;
+}
+
 /* record_inbound(kind, token, provider_id, address, refs, url, headers, event, detail) */
 Datum
 wf_record_inbound(PG_FUNCTION_ARGS)
@@ -445,10 +452,10 @@ wf_record_inbound(PG_FUNCTION_ARGS)
 	report.event = short_argument(fcinfo, 7);
 	report.detail = detail_argument(fcinfo, 8);
 	id = record(o, &report, now);
+	if (strcmp(report.matched, MATCHED_SENDER) != 0 && (id != 0 || is_wish(report.kind)))
+		act(o, report.kind, now);
 	if (id == 0)
 		PG_RETURN_NULL();
-	if (strcmp(report.matched, MATCHED_SENDER) != 0)
-		act(o, report.kind, now);
 	PG_RETURN_INT64(id);
 }
 
