@@ -159,7 +159,7 @@ SELECT pg_catalog.pg_extension_config_dump('automation.dead_letter_id_seq', '');
 -- Which nodes send
 
 CREATE FUNCTION automation.egress_fingerprint() RETURNS text
-    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'wf_egress_fingerprint';
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_egress_fingerprint';
 COMMENT ON FUNCTION automation.egress_fingerprint() IS
     'What tells this node from its copies: a hash over machine, data directory, cluster and database. Works on a standby, too; superusers only';
 
@@ -172,6 +172,46 @@ CREATE FUNCTION automation.disarm_egress(fingerprint text DEFAULT NULL) RETURNS 
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_disarm_egress';
 COMMENT ON FUNCTION automation.disarm_egress(text) IS
     'Messages no longer leave from the node of that fingerprint, NULL: from this one; they wait. True if they could. Superusers only';
+
+-- Sending
+
+CREATE PROCEDURE automation.deliver()
+    LANGUAGE C AS 'MODULE_PATHNAME', 'wf_deliver';
+COMMENT ON PROCEDURE automation.deliver() IS
+    'Sends what is due, of all owners, and returns when nothing is due or on its way: for servers without preload, and for tests. '
+    'With a delivery worker it waits until that has done so. Superusers only';
+
+-- What becomes of those that did not arrive
+
+CREATE FUNCTION automation.replay(message bigint DEFAULT NULL, workflow text DEFAULT NULL, server text DEFAULT NULL, reason text DEFAULT NULL,
+                                  since timestamptz DEFAULT NULL, rate int DEFAULT NULL, new_id boolean DEFAULT false) RETURNS bigint
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_replay';
+COMMENT ON FUNCTION automation.replay(bigint, text, text, text, timestamptz, int, boolean) IS
+    'Sends messages again that are dead or of unknown outcome: those that meet all filters given, at least one; returns how many. '
+    'rate: so many a minute, NULL: at once. new_id: the receiver does not know them as repetitions. '
+    'For members of the role the messages belong to. Errors: 22023 no filter, 42704 the message is none of those';
+
+CREATE FUNCTION automation.discard(message bigint DEFAULT NULL, workflow text DEFAULT NULL, server text DEFAULT NULL, reason text DEFAULT NULL,
+                                   since timestamptz DEFAULT NULL) RETURNS bigint
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_discard';
+COMMENT ON FUNCTION automation.discard(bigint, text, text, text, timestamptz) IS
+    'Gives messages up that are held, dead or of unknown outcome: cancelled, by_hand. Filters, errors and rights as with automation.replay(); returns how many';
+
+CREATE FUNCTION automation.release_deliveries(message bigint DEFAULT NULL, workflow text DEFAULT NULL, server text DEFAULT NULL, reason text DEFAULT NULL,
+                                              since timestamptz DEFAULT NULL, rate int DEFAULT NULL) RETURNS bigint
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_release_deliveries';
+COMMENT ON FUNCTION automation.release_deliveries(bigint, text, text, text, timestamptz, int) IS
+    'Messages that a restore has held may leave; those that meet all filters given, without any: all of one''s own. Rest as with automation.replay()';
+
+CREATE FUNCTION automation.enable_server(server text) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_enable_server';
+COMMENT ON FUNCTION automation.enable_server(text) IS
+    'Messages to the server leave again: it is neither disabled nor is its circuit breaker open. For the server''s owner';
+
+CREATE FUNCTION automation.disable_server(server text) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_disable_server';
+COMMENT ON FUNCTION automation.disable_server(text) IS
+    'Messages to the server wait until automation.enable_server(). For the server''s owner';
 
 -- the node the extension is created on; a restore takes that back
 SELECT automation.arm_egress();

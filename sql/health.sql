@@ -56,6 +56,13 @@ WITH fact AS MATERIALIZED (
                             WHERE p.owner = o.id AND p.retry_at <= (SELECT now FROM fact)) k ON true
          LEFT JOIN LATERAL (SELECT pg_catalog.min(j.next_at) AS oldest FROM automation.job j
                             WHERE j.owner = o.id AND j.next_at <= (SELECT now FROM fact)) j ON true
+), outbox AS MATERIALIZED (
+    SELECT pg_catalog.count(*) AS messages, pg_catalog.min(d.due) FILTER (WHERE d.due <= automation.now()) AS oldest,
+           CASE WHEN pg_catalog.current_setting('automation.egress') = 'off' THEN 'egress_off'
+                WHEN pg_catalog.current_setting('automation.egress') = 'guarded'
+                     AND NOT EXISTS (SELECT FROM automation.egress_node n WHERE n.fingerprint = automation.egress_fingerprint()) THEN 'egress_unarmed' END AS obstacle
+    FROM automation.outgoing_due d
+    WHERE NOT EXISTS (SELECT FROM automation.endpoint e WHERE e.server = d.server AND (e.disabled_at IS NOT NULL OR e.open_until > automation.now()))
 ), engine_table AS MATERIALIZED (
     SELECT c.oid, c.relname, c.reloptions, c.relrowsecurity FROM pg_catalog.pg_class c
     WHERE c.relnamespace = 'automation'::pg_catalog.regnamespace AND c.relkind = 'r'
@@ -162,6 +169,54 @@ SELECT false, o.role, 'warning', 'timers_late', pg_catalog.format('owner %s', o.
        pg_catalog.format('timers are overdue, the first one since %s', pg_catalog.date_trunc('second', o.oldest_timer)), NULL,
        'automation.stat and pg_stat_activity show whether his executor gets on; if it does, it will catch up'
 FROM owner o, fact f WHERE f.armed AND o.served AND o.oldest_timer < f.now - '1 minute'::pg_catalog.interval
+
+-- messages
+UNION ALL
+SELECT false, NULL, CASE o.obstacle WHEN 'egress_off' THEN 'warning' ELSE 'error' END, o.obstacle,
+       pg_catalog.format('database %s', pg_catalog.current_database()),
+       CASE o.obstacle WHEN 'egress_off' THEN 'no message leaves: the setting automation.egress is off'
+                       ELSE 'no message leaves: nobody has said that this node may send, it may be a copy' END
+           || pg_catalog.format('; messages that wait: %s', o.messages), NULL,
+       CASE o.obstacle WHEN 'egress_off' THEN 'automation.egress = guarded in postgresql.conf, and a reload'
+                       ELSE 'if the original is gone, as superuser: SELECT automation.arm_egress()' END
+FROM outbox o WHERE o.obstacle IS NOT NULL AND o.messages > 0
+UNION ALL
+SELECT false, NULL, 'error', 'no_delivery', pg_catalog.format('database %s', pg_catalog.current_database()),
+       pg_catalog.format('messages are due since %s, and no process sends them', pg_catalog.date_trunc('second', o.oldest)), NULL,
+       CASE WHEN NOT f.preloaded THEN 'shared_preload_libraries = ''automation'' and a restart; or CALL automation.deliver() as superuser, now and then'
+            WHEN slot.taken >= slot.most THEN pg_catalog.format('raise max_worker_processes (now %s) and restart', slot.most)
+            ELSE 'the server log says why' END
+FROM outbox o, fact f, slot
+WHERE f.armed AND f."primary" AND o.obstacle IS NULL AND o.oldest < f.now - '10 seconds'::pg_catalog.interval
+      AND NOT EXISTS (SELECT FROM process WHERE backend_type = 'automation delivery' AND datname = pg_catalog.current_database())
+UNION ALL
+SELECT false, NULL, 'warning', 'delivery_late', pg_catalog.format('server %s', d.server),
+       pg_catalog.format('messages that wait: %s, the first one is due since %s', pg_catalog.count(*), pg_catalog.date_trunc('second', pg_catalog.min(d.due))),
+       NULL, 'its rate or concurrency is less than what is to be sent, or it is slow: see automation.deliveries and \des+'
+FROM automation.outgoing_due d, fact f, outbox o
+WHERE f.armed AND o.obstacle IS NULL AND d.due < f.now - '1 minute'::pg_catalog.interval
+      AND NOT EXISTS (SELECT FROM automation.endpoint e WHERE e.server = d.server AND (e.disabled_at IS NOT NULL OR e.open_until > f.now))
+      AND EXISTS (SELECT FROM process WHERE backend_type = 'automation delivery' AND datname = pg_catalog.current_database())
+GROUP BY d.server
+UNION ALL
+SELECT false, coalesce((SELECT s.srvowner FROM pg_catalog.pg_foreign_server s WHERE s.srvname = e.server), 10)::regrole,
+       CASE WHEN e.disabled_at IS NULL THEN 'warning' ELSE 'error' END,
+       CASE WHEN e.disabled_at IS NULL THEN 'server_failing' ELSE 'server_disabled' END, pg_catalog.format('server %s', e.server),
+       CASE WHEN e.disabled_at IS NULL THEN pg_catalog.format('it fails since %s; attempts in a row: %s', pg_catalog.date_trunc('second', e.failing_since), e.failures)
+            WHEN e.reason = 'gone' THEN 'it has answered that it is gone (410): its messages wait'
+            WHEN e.reason = 'by_hand' THEN 'it was disabled: its messages wait'
+            ELSE pg_catalog.format('it has failed since %s: its messages wait', pg_catalog.date_trunc('second', e.failing_since)) END,
+       NULL,
+       CASE WHEN e.disabled_at IS NULL THEN 'the receiver, or the way to it, has to be mended; automation.deliveries shows the errors'
+            ELSE pg_catalog.format('when it works again: SELECT automation.enable_server(%L)', e.server) END
+FROM automation.endpoint e WHERE e.disabled_at IS NOT NULL OR e.open_until IS NOT NULL
+UNION ALL
+SELECT false, o.role, 'warning', 'dead_letters', pg_catalog.format('owner %s', o.name),
+       pg_catalog.format('messages that did not arrive, or nobody knows: %s, the last one %s', pg_catalog.count(*), pg_catalog.date_trunc('second', pg_catalog.max(m.finished_at))),
+       NULL, 'automation.deliveries says why; then automation.replay(), automation.settle() or automation.discard()'
+FROM owner o JOIN automation.outgoing m ON m.owner = o.id AND m.state IN ('dead', 'unknown')
+WHERE m.id IN (SELECT d.message FROM automation.dead_letter d)
+GROUP BY o.role, o.name
 
 -- owners, workflows, enrollments
 UNION ALL
@@ -313,10 +368,11 @@ FROM (SELECT t.tgrelid::regclass AS relation,
       UNION ALL
       SELECT p.polrelid::regclass, pg_catalog.format('policy %I', p.polname), pg_catalog.format('DROP POLICY %I ON %s', p.polname, p.polrelid::regclass)
       FROM pg_catalog.pg_policy p JOIN engine_table e ON e.oid = p.polrelid
-      WHERE (e.relname, p.polname) NOT IN (('goal_reached', 'goal_reached_members'), ('dead_letter', 'dead_letter_members'), ('inbound', 'inbound_members'))
+      WHERE (e.relname, p.polname) NOT IN (('goal_reached', 'goal_reached_members'), ('dead_letter', 'dead_letter_members'), ('inbound', 'inbound_members'),
+                                             ('template', 'template_members'), ('template', 'template_users'))
       UNION ALL
       SELECT e.oid::regclass, 'row security', pg_catalog.format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', e.oid::regclass)
-      FROM engine_table e WHERE e.relrowsecurity AND e.relname NOT IN ('goal_reached', 'dead_letter', 'inbound')
+      FROM engine_table e WHERE e.relrowsecurity AND e.relname NOT IN ('goal_reached', 'dead_letter', 'inbound', 'template')
       UNION ALL
       SELECT i.indrelid::regclass, pg_catalog.format('index %s', i.indexrelid::regclass), pg_catalog.format('DROP INDEX %s', i.indexrelid::regclass)
       FROM pg_catalog.pg_index i JOIN engine_table e ON e.oid = i.indrelid

@@ -11,10 +11,12 @@ CREATE FUNCTION automation.stat_counters(
     OUT retries bigint, OUT failures bigint, OUT holds bigint, OUT set_aside bigint,
     OUT batches bigint, OUT rollbacks bigint, OUT conflicts bigint, OUT bisections bigint, OUT alone bigint,
     OUT cancels bigint, OUT deaths bigint,
-    OUT rotations bigint, OUT segments_emptied bigint, OUT executors_started bigint) RETURNS SETOF record
+    OUT rotations bigint, OUT segments_emptied bigint, OUT executors_started bigint,
+    OUT delivery_attempts bigint, OUT messages_sent bigint, OUT messages_repeated bigint, OUT messages_dead bigint,
+    OUT messages_unknown bigint) RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'wf_stat_counters';
 COMMENT ON FUNCTION automation.stat_counters() IS
-    'What automation.stat and stat_engine count; owner NULL: the last three, of the database. '
+    'What automation.stat and stat_engine count; owner NULL: the last eight, of the database. '
     'In shared memory: kept when an executor ends, lost when the server does. Without preload: what this session did';
 
 CREATE FUNCTION automation.stat_buckets(
@@ -106,6 +108,11 @@ SELECT c.since AS counted_since,
        coalesce(c.rotations, 0) AS rotations,
        coalesce(c.segments_emptied, 0) AS segments_emptied,
        coalesce(c.executors_started, 0) AS executors_started,
+       coalesce(c.delivery_attempts, 0) AS delivery_attempts,
+       coalesce(c.messages_sent, 0) AS messages_sent,
+       coalesce(c.messages_repeated, 0) AS messages_repeated,
+       coalesce(c.messages_dead, 0) AS messages_dead,
+       coalesce(c.messages_unknown, 0) AS messages_unknown,
        pg_catalog.pg_total_relation_size('automation.event_0') + pg_catalog.pg_total_relation_size('automation.event_1')
            + pg_catalog.pg_total_relation_size('automation.event_2') + pg_catalog.pg_total_relation_size('automation.event_3') AS log_bytes,
        pg_catalog.pg_total_relation_size('automation.enrollment') AS enrollment_bytes,
@@ -114,10 +121,15 @@ SELECT c.since AS counted_since,
         WHERE h.relnamespace = 'automation'::regnamespace AND h.relname ~ '^history_\d\d$') AS journal_bytes
 FROM (VALUES (1)) one LEFT JOIN automation.stat_counters() c ON c.owner IS NULL;
 COMMENT ON VIEW automation.stat_engine IS 'What belongs to the database and no owner, in one row';
-COMMENT ON COLUMN automation.stat_engine.counted_since IS 'begin of the three counts that follow; NULL: nothing was done';
+COMMENT ON COLUMN automation.stat_engine.counted_since IS 'begin of the counts that follow; NULL: nothing was done';
 COMMENT ON COLUMN automation.stat_engine.rotations IS 'times the event log went to its next segment';
 COMMENT ON COLUMN automation.stat_engine.segments_emptied IS 'times a segment of it was emptied';
 COMMENT ON COLUMN automation.stat_engine.executors_started IS 'executors started by the coordinator';
+COMMENT ON COLUMN automation.stat_engine.delivery_attempts IS 'attempts to deliver a message that have ended';
+COMMENT ON COLUMN automation.stat_engine.messages_sent IS 'messages that were accepted';
+COMMENT ON COLUMN automation.stat_engine.messages_repeated IS 'times a message was put down for another attempt';
+COMMENT ON COLUMN automation.stat_engine.messages_dead IS 'messages that ended as dead by an attempt or its absence';
+COMMENT ON COLUMN automation.stat_engine.messages_unknown IS 'messages of which nobody can tell whether they arrived';
 COMMENT ON COLUMN automation.stat_engine.log_bytes IS 'size of the event log with its indexes; it shrinks when no old snapshot needs it';
 COMMENT ON COLUMN automation.stat_engine.enrollment_bytes IS 'size of the enrollments with their indexes';
 COMMENT ON COLUMN automation.stat_engine.ledger_bytes IS 'size of the ledger (who entered what, how often) with its index';

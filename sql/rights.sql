@@ -46,6 +46,13 @@ GRANT EXECUTE ON FUNCTION automation.unsubscribe(text) TO PUBLIC;
 -- whose message it is, decides
 GRANT EXECUTE ON FUNCTION automation.settle(bigint, text, int, text, text) TO PUBLIC;
 
+-- only the caller's own messages, and servers
+GRANT EXECUTE ON FUNCTION automation.replay(bigint, text, text, text, timestamptz, int, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.discard(bigint, text, text, text, timestamptz) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.release_deliveries(bigint, text, text, text, timestamptz, int) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.enable_server(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION automation.disable_server(text) TO PUBLIC;
+
 -- show and reset what is the caller's
 GRANT EXECUTE ON FUNCTION automation.stat_counters() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.stat_buckets() TO PUBLIC;

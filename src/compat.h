@@ -292,4 +292,14 @@ extern int no_such_variable
 #define wf_compat_json_lexer(json) makeJsonLexContext((json), true)
 #endif
 
+/*
+ * 17: a wait event set belongs to a resource owner; ours to none, so the caller frees it.
+ * The caller includes storage/latch.h.
+ */
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_create_wait_event_set(context, n) CreateWaitEventSet(NULL, (n))
+#else
+#define wf_compat_create_wait_event_set(context, n) CreateWaitEventSet((context), (n))
+#endif
+
 #endif

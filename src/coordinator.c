@@ -1,6 +1,6 @@
 /*
- * coordinator.c -- one process per database: starts and stops executors,
- * rotates the event log, keeps the engine's tables in line.
+ * coordinator.c -- one process per database: starts and stops executors, starts
+ * the delivery worker, rotates the event log, keeps the engine's tables in line.
  *
  * Connected as the bootstrap superuser, so it runs no user code and reads no
  * user text: it calls C functions of the other rooms and no SQL.  It works in
@@ -46,6 +46,7 @@
 #include "commands.h"
 #include "compat.h"
 #include "coordinator.h"
+#include "delivery.h"
 #include "event.h"
 #include "executor.h"
 #include "history.h"
@@ -73,6 +74,7 @@
 #define SHORT_LIFE (5 * SECOND)	/* an executor that ends sooner has failed */
 #define LONGEST_PAUSE 5		/* seconds before a failed executor is started again */
 #define MAX_ROTATIONS 8			/* small steps per turn */
+#define MAX_REMOVALS 20
 
 /* What the coordinator knows of an owner. */
 typedef struct OwnerState
@@ -92,6 +94,15 @@ typedef struct OwnerState
 	bool		checked;		/* obstacle is known */
 	const char *obstacle;		/* NULL = none */
 } OwnerState;
+
+/* The delivery worker. */
+static struct
+{
+	BackgroundWorkerHandle *handle;		/* started, and not seen to end */
+	TimestampTz started;				/* server's clock, as the next one */
+	TimestampTz not_before;
+	int			failures;				/* in a row */
+}			delivery = {0};
 
 static HTAB *owners = NULL;
 static EventReader *reader = NULL;
@@ -457,6 +468,17 @@ register_executor(OwnerState *state)
 }
 
 static void
+report_no_worker(void)
+{
+	if (!no_worker_reported)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("out of background worker slots for automation"),
+				 errhint("You might need to increase max_worker_processes.")));
+	no_worker_reported = true;
+}
+
+static void
 start_executor(OwnerState *state)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -469,12 +491,7 @@ start_executor(OwnerState *state)
 		wf_stat_database(STAT_EXECUTORS);
 		return;
 	}
-	if (!no_worker_reported)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("out of background worker slots for automation"),
-				 errhint("You might need to increase max_worker_processes.")));
-	no_worker_reported = true;
+	report_no_worker();
 	state->not_before = now + LONGEST_SLEEP;
 }
 
@@ -609,27 +626,88 @@ serve_owners(void)
 }
 
 /* ----------------------------------------------------------------
- * Turns
+ * Delivery
  * ----------------------------------------------------------------
  */
 
-/* Holds off DROP EXTENSION for the turn.  False: it is gone, or being dropped,
- * in which case waiting would be a deadlock. */
 static bool
-hold_extension(void)
+register_delivery(void)
 {
-	Oid			engine = wf_store_relid("engine");
+	BackgroundWorker worker = {0};
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	bool		registered;
 
-	if (!OidIsValid(engine))
-	{
-		gone = !wf_store_present();
-		return false;
-	}
-	if (!ConditionalLockRelationOid(engine, AccessShareLock))
-		return false;
-	gone = !wf_store_present();
-	return !gone;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	worker.bgw_notify_pid = MyProcPid;
+	strlcpy(worker.bgw_library_name, WF_LIBRARY, sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "wf_delivery_main", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "automation delivery of database %u", MyDatabaseId);
+	strlcpy(worker.bgw_type, "automation delivery", BGW_MAXLEN);
+	registered = RegisterDynamicBackgroundWorker(&worker, &delivery.handle);
+	MemoryContextSwitchTo(old);
+	return registered;
 }
+
+/* It was started: has it ended, and too soon? */
+static void
+watch_delivery(TimestampTz now)
+{
+	pid_t		pid;
+
+	if (delivery.handle == NULL || GetBackgroundWorkerPid(delivery.handle, &pid) != BGWH_STOPPED)
+		return;
+	pfree(delivery.handle);
+	delivery.handle = NULL;
+	delivery.failures = now - delivery.started > SHORT_LIFE ? 0 : delivery.failures + 1;
+	if (delivery.failures > 0)
+		delivery.not_before = now + SECOND * Min(LONGEST_PAUSE, 1 << Min(delivery.failures - 1, 5));
+}
+
+static bool
+has_rows(const char *table)
+{
+	Relation	rel = wf_store_open(table, AccessShareLock);
+	SysScanDesc scan = wf_store_scan(rel, NULL, wf_store_snapshot(), 0, NULL);
+	bool		found = HeapTupleIsValid(systable_getnext(scan));
+
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* A worker, while there is something to send and it may be sent. */
+static void
+serve_delivery(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz delivered;
+
+	watch_delivery(now);
+	if (delivery.handle || wf_board_delivered(&delivered) || wf_egress_obstacle() != NULL)
+		return;
+	if (!has_rows("inflight") && !has_rows("outgoing_due"))
+		return;
+	if (delivery.not_before > now)
+		wake_before(delivery.not_before);
+	else if (register_delivery())
+	{
+		delivery.started = now;
+		no_worker_reported = false;
+	}
+	else
+	{
+		report_no_worker();
+		delivery.not_before = now + LONGEST_SLEEP;
+	}
+}
+
+/* ----------------------------------------------------------------
+ * Turns
+ * ----------------------------------------------------------------
+ */
 
 /* Who was told of a change at its commit may have looked too early. */
 static void
@@ -648,8 +726,11 @@ serve_turn(void)
 {
 	wf_activity(true, "automation: looks for owners with work");
 	look_again_at_rights();
-	if (hold_extension())
+	if (wf_store_hold(&gone))
+	{
 		serve_owners();
+		serve_delivery();
+	}
 	else
 		wake_before(GetCurrentTimestamp() + YIELD);
 }
@@ -660,7 +741,7 @@ static void
 reconcile_turn(void)
 {
 	wf_activity(true, "automation: brings the registry in line");
-	if (!hold_extension())
+	if (!wf_store_hold(&gone))
 		return;
 	wf_reconcile(false);
 	reconciled = true;
@@ -672,15 +753,24 @@ static void
 rotate_turn(void)
 {
 	wf_activity(true, "automation: rotates the event log");
-	rotated = hold_extension() && wf_event_rotate();
+	rotated = wf_store_hold(&gone) && wf_event_rotate();
 }
 
 static void
 recycle_turn(void)
 {
 	wf_activity(true, "automation: empties the journal's next month");
-	if (hold_extension())
+	if (wf_store_hold(&gone))
 		wf_history_recycle();
+}
+
+static bool removed;
+
+static void
+remove_turn(void)
+{
+	wf_activity(true, "automation: removes old messages");
+	removed = wf_store_hold(&gone) && wf_engine_armed() && wf_delivery_remove_old();
 }
 
 /*
@@ -692,7 +782,7 @@ schedule_turn(void)
 {
 	static bool begun = false;
 
-	if (!hold_extension() || !wf_engine_armed())
+	if (!wf_store_hold(&gone) || !wf_engine_armed())
 		return;
 	wf_schedules_mark(0, begun ? SCHEDULE_PATIENCE : 0, begun ? "coordinator" : "start");
 	begun = true;
@@ -772,6 +862,12 @@ tidy_up(void)
 	if (now >= next_recycling && !gone && !ShutdownRequestPending)
 	{
 		run(recycle_turn);
+		removed = true;
+		for (int i = 0; i < MAX_REMOVALS && removed && !gone && !ShutdownRequestPending; i++)
+		{
+			removed = false;
+			run(remove_turn);
+		}
 		next_recycling = now + RECYCLE_EVERY;
 	}
 }

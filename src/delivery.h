@@ -15,6 +15,16 @@ extern PGDLLEXPORT void wf_delivery_main(Datum database);
  * delivers is woken at its commit.  Raises nothing after the first call. */
 extern void wf_delivery_wake_at_commit(void);
 
+/* --- outcome.c --- */
+
+/* A row of automation.dead_letter for a message that has ended as dead or unknown. */
+extern void wf_dead_letter(int64 message, TimestampTz now);
+
+/* --- delivery_command.c --- */
+
+/* A small step of housekeeping; true: there may be more to do. */
+extern bool wf_delivery_remove_old(void);
+
 /* --- egress.c --- */
 
 /* Reason why nothing may leave this node now (egress_off, egress_unarmed, disarmed); NULL = it

@@ -98,26 +98,54 @@ check_triggers(Relation rel)
 	}
 }
 
-/* Is there one policy, that of the install script? */
-static bool
-has_journal_policy(Relation rel)
+/* The policies of the install script. */
+static const struct
 {
-	List	   *policies = rel->rd_rsdesc ? rel->rd_rsdesc->policies : NIL;
+	const char *table;
+	const char *policy;
+}			our_policies[] = {
+	{"goal_reached", "goal_reached_members"},
+	{"dead_letter", "dead_letter_members"},
+	{"inbound", "inbound_members"},
+	{"template", "template_members"},
+	{"template", "template_users"},
+};
 
-	return list_length(policies) == 1 &&
-		strcmp(((RowSecurityPolicy *) linitial(policies))->policy_name,
-			   psprintf("%s_members", wf_journal_name(RelationGetRelid(rel)))) == 0;
+static bool
+is_our_policy(Relation rel, const char *policy)
+{
+	for (int i = 0; i < lengthof(our_policies); i++)
+		if (strcmp(our_policies[i].table, RelationGetRelationName(rel)) == 0 &&
+			strcmp(our_policies[i].policy, policy) == 0)
+			return true;
+	return false;
 }
 
-/* Row security makes no difference to us, but says that somebody was here.  The
- * journals have it from the beginning. */
+/* Has the table its own policies, and no others? */
+static bool
+has_its_policies(Relation rel)
+{
+	List	   *policies = rel->rd_rsdesc ? rel->rd_rsdesc->policies : NIL;
+	int			expected = 0;
+	ListCell   *lc;
+
+	for (int i = 0; i < lengthof(our_policies); i++)
+		expected += strcmp(our_policies[i].table, RelationGetRelationName(rel)) == 0 ? 1 : 0;
+	foreach(lc, policies)
+		if (!is_our_policy(rel, ((RowSecurityPolicy *) lfirst(lc))->policy_name))
+			return false;
+	return list_length(policies) == expected && rel->rd_rel->relrowsecurity == (expected > 0) &&
+		(expected > 0 || !relation_has_policies(rel));
+}
+
+/* Row security makes no difference to us, but says that somebody was here.  Tables
+ * that users read have it from the beginning. */
 static void
 check_rules(Relation rel)
 {
 	if (rel->rd_rules && rel->rd_rules->numLocks > 0)
 		refuse(rel, "rule", "on the table");
-	if (wf_journal_name(RelationGetRelid(rel)) ? !has_journal_policy(rel) :
-		(rel->rd_rel->relrowsecurity || relation_has_policies(rel)))
+	if (!has_its_policies(rel))
 		refuse(rel, "policy", "row security");
 }
 

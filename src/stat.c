@@ -398,6 +398,23 @@ wf_stat_database(StatCounter counter)
 		pg_atomic_fetch_add_u64(&place->counters[counter], 1);
 }
 
+void
+wf_stat_delivered(bool committed)
+{
+	Place	   *place = NULL;
+
+	for (int i = STAT_ATTEMPTS; i <= STAT_UNKNOWN; i++)
+	{
+		if (wf_stat_pending[i] == 0)
+			continue;
+		if (committed && place == NULL)
+			place = take_place(wf_store_relid("engine"), OF_DATABASE);
+		if (place)
+			pg_atomic_fetch_add_u64(&place->counters[i], wf_stat_pending[i]);
+		wf_stat_pending[i] = 0;
+	}
+}
+
 /* ----------------------------------------------------------------
  * Showing
  * ----------------------------------------------------------------

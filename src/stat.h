@@ -38,9 +38,14 @@ typedef enum
 	/* of the database */
 	STAT_ROTATIONS,
 	STAT_EMPTIED,						/* segments of the log */
-	STAT_EXECUTORS						/* started */
+	STAT_EXECUTORS,						/* started */
+	STAT_ATTEMPTS,						/* of messages, whatever came of them */
+	STAT_SENT,							/* messages, as the others */
+	STAT_REPEATED,						/* put down for another attempt */
+	STAT_DEAD,
+	STAT_UNKNOWN
 } StatCounter;
-#define STAT_COUNTERS (STAT_EXECUTORS + 1)
+#define STAT_COUNTERS (STAT_UNKNOWN + 1)
 #define STAT_NOT_UNDONE STAT_ROLLBACKS
 
 typedef enum
@@ -69,6 +74,9 @@ extern void wf_stat_rolled_back(void);
 
 /* Of the database, at once; in a transaction. */
 extern void wf_stat_database(StatCounter counter);
+/* What the delivery worker has counted since the last call, of the database: kept, or
+ * dropped after a rollback. */
+extern void wf_stat_delivered(bool committed);
 /* A database that is gone gives its places back. */
 extern void wf_stat_forget(Oid database);
 

@@ -34,6 +34,7 @@
 #include "commands/sequence.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -143,6 +144,22 @@ bool
 wf_store_present(void)
 {
 	return OidIsValid(get_extension_oid("automation", true));
+}
+
+bool
+wf_store_hold(bool *gone)
+{
+	Oid			engine = wf_store_relid("engine");
+
+	if (!OidIsValid(engine))
+	{
+		*gone = !wf_store_present();
+		return false;
+	}
+	if (!ConditionalLockRelationOid(engine, AccessShareLock))
+		return false;
+	*gone = !wf_store_present();
+	return !*gone;
 }
 
 /* Opens an engine table; NULL if it is gone. */

@@ -31,6 +31,10 @@ extern Oid	wf_store_relid(const char *name);
 /* True if the extension is installed in this database. */
 extern bool wf_store_present(void);
 
+/* Holds off DROP EXTENSION for the transaction.  False: it is gone (*gone), or being dropped,
+ * in which case waiting would be a deadlock. */
+extern bool wf_store_hold(bool *gone);
+
 /* Opens an engine table; ERROR with a hint if it is gone. */
 extern Relation wf_store_open(const char *name, LOCKMODE mode);
 
