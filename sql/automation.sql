@@ -768,6 +768,7 @@ FROM automation.history h
          ('time', 'the time has come'),
          ('condition', 'what it waited for is true'),
          ('change', 'the change it waited for has come'),
+         ('delivery', 'what became of its message is known'),
          ('achieved', 'its condition is true'),
          ('achieved_at_entry', 'its condition was true already'),
          ('skipped', 'its condition was not true when it came there'),
