@@ -83,3 +83,104 @@ SELECT automation.suppress('ann@shop.example', for_owner => 'app');
 SELECT automation.suppress('everybody@shop.example', for_owner => NULL, reason => 'of all');
 SELECT automation.suppressed('everybody@shop.example', for_owner => 'app'), automation.suppressed('everybody@shop.example', for_owner => 'supp_other');
 SELECT automation.unsuppress('everybody@shop.example', for_owner => NULL);
+
+-- SEND. Nobody delivers: what became of a message is what is settled by hand.
+\c - app
+SET search_path = suppression; SET timezone = 'UTC';
+CREATE TABLE contact (id int PRIMARY KEY, email text, what text DEFAULT 'marketing', list text);
+CREATE VIEW sent AS SELECT o.address, o.class, o.state, o.reason FROM automation.deliveries o WHERE o.server LIKE 'supp\_%' ORDER BY o.id;
+CREATE FUNCTION writes(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  SEND automation.mail(c, 'Hello', 'Text', sender => 'news@shop.example', server => 'supp_mail', class => c.what, list => c.list);
+END $$;
+INSERT INTO contact (id, email) VALUES (1, 'Ann@Shop.Example'), (3, 'bea@shop.example'), (4, NULL);
+INSERT INTO contact VALUES (2, 'ann@shop.example', 'transactional');
+CALL automation.run();
+SELECT * FROM sent;
+-- one that waits is shown as cancelled at once
+SELECT automation.suppress('BEA@shop.example', reason => 'left');
+SELECT * FROM sent WHERE address = 'bea@shop.example';
+SELECT automation.unsuppress('bea@shop.example');
+SELECT * FROM sent WHERE address = 'bea@shop.example';
+-- three a day, each case counts as the same; ten times that for what people wait for; then again tomorrow
+INSERT INTO contact SELECT 100 + i, CASE i % 2 WHEN 0 THEN 'Cap@' ELSE 'cap@' END || 'shop.example' FROM generate_series(1, 5) i;
+INSERT INTO contact SELECT 200 + i, 'cap@shop.example', 'transactional' FROM generate_series(1, 32) i;
+INSERT INTO contact SELECT 300 + i, 'cap@shop.example', 'internal' FROM generate_series(1, 32) i;
+CALL automation.run();
+SELECT class, state, reason, count(*) FROM sent WHERE address = 'cap@shop.example' GROUP BY 1, 2, 3 ORDER BY 1, 2;
+CALL automation.advance('25 hours');
+INSERT INTO contact SELECT 400 + i, 'cap@shop.example' FROM generate_series(1, 5) i;
+CALL automation.run();
+SELECT class, state, reason, count(*) FROM sent WHERE address = 'cap@shop.example' AND class = 'marketing' GROUP BY 1, 2, 3 ORDER BY 1, 2;
+DROP FUNCTION writes(contact);
+
+-- A flood, one message each: 5,000 rows for a victim
+CREATE TABLE flood (id int PRIMARY KEY, email text);
+CREATE FUNCTION floods(f flood) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  SEND automation.mail(f.email, 'Hello', 'Text', sender => 'news@shop.example', server => 'supp_mail', class => 'transactional');
+END $$;
+INSERT INTO flood SELECT i, 'victim@shop.example' FROM generate_series(1, 5000) i;
+CALL automation.run();
+SELECT state, reason, count(*) FROM sent WHERE address = 'victim@shop.example' GROUP BY 1, 2 ORDER BY 1;
+
+-- A SEND of many rows; a month
+CREATE TABLE blast (id int PRIMARY KEY);
+CREATE FUNCTION blasts(b blast) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  SEND automation.mail('r' || i || '@month.example', 'Hello', 'Text', sender => 'news@shop.example', server => 'supp_capped') FROM generate_series(10 * b.id, 10 * b.id + 3) i;
+END $$;
+INSERT INTO blast VALUES (1);
+CALL automation.run();
+INSERT INTO blast VALUES (2), (3);
+CALL automation.run();
+SELECT * FROM sent WHERE address LIKE '%@month.example';
+CALL automation.advance('31 days');
+INSERT INTO blast VALUES (4);
+CALL automation.run();
+SELECT * FROM sent WHERE address LIKE 'r4%@month.example';
+
+-- Once of a family; who was cancelled before it left gets it later
+CREATE TABLE reader (id int PRIMARY KEY, email text, family text);
+CREATE FUNCTION reads(r reader) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  SEND automation.mail(r.email, 'Hello', 'Text', sender => 'news@shop.example', server => 'supp_mail', once => true, family => r.family);
+  WAIT FOR '1 day';
+END $$;
+INSERT INTO reader VALUES (1, 'one@once.example', 'welcome'), (2, 'ONE@once.example', 'welcome'), (3, 'one@once.example', 'thanks'), (4, 'two@once.example', 'welcome');
+CALL automation.run();
+SELECT * FROM sent WHERE address LIKE '%@once.example';
+SELECT automation.unenroll('reads', r) FROM reader r WHERE id = 4;
+CALL automation.run();
+INSERT INTO reader VALUES (5, 'two@once.example', 'welcome'), (6, 'two@once.example', 'welcome');
+CALL automation.run();
+SELECT * FROM sent WHERE address LIKE 'two@once.example';
+
+-- A class that the server does not send
+CREATE TABLE launder (id int PRIMARY KEY, class text);
+CREATE FUNCTION launders(l launder) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  SEND automation.mail('ann@shop.example', 'Hello', 'Text', sender => 'news@shop.example', server => 'supp_plain', class => l.class);
+END $$;
+INSERT INTO launder VALUES (1, 'marketing'), (2, 'internal'), (3, 'transactional'), (4, 'news');
+CALL automation.run();
+SELECT entry_key, state, error FROM automation.enrollments WHERE workflow = 'launders' ORDER BY entry_key;
+SELECT class, state FROM automation.deliveries WHERE server = 'supp_plain';
+
+-- Erasure cancels what has not left
+SELECT automation.forget_address('One@once.example') AS erased;
+SELECT automation.suppressed('one@once.example') IS NULL AS not_suppressed, count(*) AS left FROM sent WHERE address = 'one@once.example';
+
+SET client_min_messages = warning;
+DROP SCHEMA suppression CASCADE;
+\c - postgres
+SET client_min_messages = warning;
+DROP SERVER supp_mail, supp_capped, supp_plain CASCADE;
+DELETE FROM automation.suppression;
+DROP OWNED BY supp_team, supp_other;
+DROP ROLE supp_team, supp_other;
