@@ -44,9 +44,12 @@ ok(@examples > 10, 'the page has examples');
 my $node = new_server('delivery_page', q{
 automation.egress = off
 automation.executor_idle = 1h
+shared_preload_libraries = 'automation, pg_cron'
+cron.database_name = 'shop'
 });
 $node->safe_psql('postgres', 'CREATE DATABASE shop');
 $node->safe_psql('shop', 'CREATE EXTENSION automation');
+$node->safe_psql('shop', 'CREATE EXTENSION pg_cron');
 $node->safe_psql('shop', slurp_file("$FindBin::Bin/../sql/crm.sql") =~ s/^\\set.*$//mgr);
 # what the CRM has in the place of our constructors
 $node->safe_psql('shop', q{
