@@ -32,6 +32,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "interp_wait.h"
+#include "mail.h"
 #include "message.h"
 #include "opening.h"
 #include "outbox.h"
@@ -283,6 +284,9 @@ why_skipped(const Sending *sending, const UsedServer *used, const Outgoing *o)
 
 	if (o->address == NULL && needs_address)
 		return "no_address";
+	/* email() says so of a mail it could not write */
+	if (wf_message_option(o->options, "skip") != NULL)
+		return "missing_token";
 	if (o->address && wf_suppressed(sending->role, o->channel, o->address, o->class, o->list))
 		return "suppressed";
 	return wf_caps_reason(o, used->server, used->messages + 1, once && strcmp(once, "true") == 0);
@@ -308,6 +312,8 @@ send_message(Sending *sending, Datum composite)
 	o.state = skipped ? OUTGOING_SKIPPED : OUTGOING_QUEUED;
 	o.reason = unconstify(char *, skipped);
 	o.finished_at = skipped ? sending->run->now : 0;
+	if (!skipped && message->kind == MESSAGE_MAIL)
+		wf_mail_complete(&o, used->server);
 	wf_outgoing_insert(&o, sending->due);
 	if (skipped)
 		wf_outgoing_journal(&o, sending->run->now, skipped);
