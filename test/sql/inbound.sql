@@ -53,6 +53,10 @@ UPDATE automation.outgoing SET address = 'soft@x.example' WHERE id BETWEEN 90001
 ALTER TABLE automation.outgoing ENABLE ALWAYS TRIGGER ALL;
 CREATE FUNCTION uid(i int) RETURNS text LANGUAGE sql AS $$ SELECT 'msg_' || md5('inbound' || i) $$;
 CREATE FUNCTION token(i int, purpose text DEFAULT 'return') RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT automation.delivery_token(900000 + i, purpose) $$;
+CREATE FUNCTION token_of(address text) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
+  SELECT automation.delivery_token(o.id, 'return') FROM automation.outgoing o WHERE o.address = token_of.address ORDER BY o.id DESC LIMIT 1 $$;
+CREATE SERVER inbound_relay TYPE 'smtp' FOREIGN DATA WRAPPER automation OPTIONS (url 'smtp://127.0.0.1:2525', "from" '@x.example');
+GRANT USAGE ON FOREIGN SERVER inbound_relay TO app;
 CREATE VIEW told AS SELECT i.kind, i.delivery - 900000 AS n, i.address, i.url, i.matched, i.event, i.detail, i.owner FROM automation.inbound i
   WHERE i.delivery BETWEEN 900001 AND 900030 ORDER BY i.id;
 GRANT SELECT ON told TO PUBLIC;
@@ -158,6 +162,36 @@ SELECT owner, count(*) FROM automation.inbound GROUP BY owner;
 CALL automation.run();
 SELECT * FROM seen;
 
+-- A mail, and a click on what it says
+\c - app
+SET search_path = inbound; SET timezone = 'UTC';
+CREATE TABLE person (id int PRIMARY KEY, email text, status text);
+CREATE FUNCTION asks(p person) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+DECLARE
+  mail automation.delivery;
+BEGIN
+  SEND automation.mail(p, 'An offer', 'https://x.example/offer', sender => 'news@x.example', server => 'inbound_relay') INTO mail;
+  WAIT FOR INSERT ON automation.inbound WHEN new.delivery = mail.id AND new.kind = 'click' TIMEOUT '3 days';
+  IF FOUND THEN
+    UPDATE person SET status = 'interested' WHERE id = p.id;
+  ELSE
+    UPDATE person SET status = 'silent' WHERE id = p.id;
+  END IF;
+END $$;
+INSERT INTO person VALUES (1, 'q1@x.example'), (2, 'q2@x.example');
+CALL automation.run();
+SELECT automation.settle(id, 'sent', 250) FROM automation.deliveries WHERE server = 'inbound_relay';
+CALL automation.run();
+\c - inbound_bridge
+SELECT automation.record_inbound('click', token => public.token_of('q1@x.example')) > 0 AS click, automation.record_inbound('open', token => public.token_of('q2@x.example')) > 0 AS open;
+\c - app
+SET search_path = inbound; SET timezone = 'UTC';
+CALL automation.run();
+SELECT id, status FROM person ORDER BY id;
+CALL automation.advance('4 days');
+SELECT id, status FROM person ORDER BY id;
+
 -- Unsubscribing, by anybody who has the token
 \c - inbound_bridge
 SELECT automation.unsubscribe(public.token(8, 'unsubscribe')) AS first, automation.unsubscribe(upper(public.token(8, 'unsubscribe'))) AS again,
@@ -181,7 +215,8 @@ DELETE FROM automation.outgoing WHERE id BETWEEN 900001 AND 900030;
 DELETE FROM automation.suppression;
 SET client_min_messages = warning;
 DROP VIEW told, stopped;
-DROP FUNCTION uid(int), token(int, text);
+DROP FUNCTION uid(int), token(int, text), token_of(text);
+DROP SERVER inbound_relay CASCADE;
 DROP SCHEMA inbound CASCADE;
 DROP SCHEMA inbound_spy CASCADE;
 DROP OWNED BY inbound_other, inbound_bridge;
