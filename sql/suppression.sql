@@ -64,7 +64,7 @@ COMMENT ON COLUMN automation.inbound.enrollment IS 'enrollment that sent it; NUL
 COMMENT ON COLUMN automation.inbound.address IS 'recipient of the message, normalized; NULL once erased';
 COMMENT ON COLUMN automation.inbound.url IS 'of a click';
 COMMENT ON COLUMN automation.inbound.matched IS
-    'how the message was found: token, provider_id, references; sender: by the address alone, the latest message to it, which is a guess';
+    'how the message was found: token, provider_id, references; server: it refused the recipient at once; sender: by the address alone, the latest message to it, which is a guess';
 COMMENT ON COLUMN automation.inbound.event IS 'name the bridge gave to the event: reported twice, it is recorded once';
 COMMENT ON COLUMN automation.inbound.detail IS 'what the bridge said besides';
 COMMENT ON COLUMN automation.inbound.owner IS 'role that sent the message';

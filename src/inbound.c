@@ -80,6 +80,7 @@ typedef struct Report
 #define MATCHED_PROVIDER "provider_id"
 #define MATCHED_REFERENCES "references"
 #define MATCHED_SENDER "sender"
+#define MATCHED_SERVER "server"
 
 /* --- recording --- */
 
@@ -175,7 +176,7 @@ act(Outgoing *o, Kind kind, TimestampTz now)
 void
 wf_inbound_bounce(const Outgoing *o, bool hard, TimestampTz now)
 {
-	Report		report = {.kind = hard ? KIND_HARD_BOUNCE : KIND_SOFT_BOUNCE,.matched = MATCHED_PROVIDER};
+	Report		report = {.kind = hard ? KIND_HARD_BOUNCE : KIND_SOFT_BOUNCE,.matched = MATCHED_SERVER};
 
 	if (o->address == NULL || !OidIsValid(wf_owner_role(o->owner)) || record(o, &report, now) == 0)
 		return;

@@ -19,6 +19,7 @@
 #include "delivery_internal.h"
 #include "enginesql.h"
 #include "event.h"
+#include "inbound.h"
 #include "owner.h"
 #include "stat.h"
 #include "store.h"
@@ -223,14 +224,6 @@ write_retry(Outgoing *o, const Endpoint *endpoint, const Decision *decision, Tim
 	wf_stat_count(STAT_REPEATED);
 }
 
-/* Who does not exist is not written to again. */
-static void
-note_bounce(const Outgoing *o)
-{
-	if (o->address)
-		(void) wf_suppress(wf_owner_role(o->owner), o->channel, o->address, NULL, NULL, "hard_bounce");
-}
-
 void
 wf_outcome(Flight *flight, const TransferResult *result, TimestampTz now)
 {
@@ -251,7 +244,7 @@ wf_outcome(Flight *flight, const TransferResult *result, TimestampTz now)
 	else
 		write_retry(&o, flight->endpoint, &decision, now);
 	if (result->bad_recipient && is_mail(&o))
-		note_bounce(&o);
+		wf_inbound_bounce(&o, true, now);	/* who does not exist is not written to again */
 }
 
 /* By SQL, which leaves the columns that can't be read as they are. */

@@ -41,7 +41,8 @@ enum
 };
 #define SUPPRESSION_COLUMNS COL_AT
 
-#define MAX_TEXT 200					/* bytes of a channel, list, reason */
+#define MAX_TEXT 200					/* bytes of a list, reason */
+#define MAX_CHANNEL 30
 #define MAX_ADDRESS 1000
 
 /* --- looking --- */
@@ -194,6 +195,18 @@ check_text(const char *what, const char *text, int max)
 				 errmsg("%s must have 1 to %d bytes", what, max)));
 }
 
+/* A word, as in a message: who confuses the arguments shall hear of it. */
+static void
+check_channel(const char *channel)
+{
+	check_text("a channel", channel, MAX_CHANNEL);
+	if (strspn(channel, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") < strlen(channel))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a channel is a word such as mail or sms"),
+				 errhint("The address comes first, then the channel.")));
+}
+
 static void
 check_class(const char *class)
 {
@@ -245,7 +258,7 @@ read_wish(FunctionCallInfo fcinfo, int whose)
 	wish.class = text_argument(fcinfo, 2);
 	wish.list = text_argument(fcinfo, 3);
 	wish.owner = PG_ARGISNULL(whose) ? InvalidOid : PG_GETARG_OID(whose);
-	check_text("a channel", wish.channel, MAX_TEXT);
+	check_channel(wish.channel);
 	check_address(&wish);
 	check_class(wish.class);
 	if (wish.list != NULL)

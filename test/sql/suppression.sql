@@ -48,6 +48,7 @@ SELECT automation.suppress('');
 SELECT automation.suppress(NULL);
 SELECT automation.suppress('ann@shop.example', class => 'news');
 SELECT automation.suppress('ann@shop.example', channel => '');
+SELECT automation.suppress('mail', 'ann@shop.example');
 SELECT automation.suppress('ann@shop.example', for_owner => 'supp_other');
 SELECT automation.suppress('ann@shop.example', for_owner => NULL);
 SELECT automation.unsuppress('ann@shop.example', for_owner => NULL);

@@ -248,9 +248,9 @@ is(scalar(@o = $stub->requests('/theirs/x')), 0, 'indeed');
 
 my $holder = AutomationTest::Session->new($node, 'main', 'postgres');
 $holder->query('BEGIN');
-$holder->query("SELECT count(put) FROM put($races, 'web', '/suppressed', address => 'a@example.com')");
+$holder->query("SELECT count(put) FROM put($races, 'web', '/suppressed', address => 'a\@example.com')");
 $holder->query('COMMIT; BEGIN; LOCK TABLE automation.inflight IN SHARE MODE') if 0;
-$db->query("SELECT automation.suppress('mail', 'a\@example.com')");
+$db->query("SELECT automation.suppress('a\@example.com', class => NULL, for_owner => NULL)");
 $holder->query('COMMIT');
 ok(wait_until($db, "SELECT count(*) = $races FROM automation.outgoing WHERE address = 'a\@example.com' AND state = 'cancelled' AND reason = 'suppressed'"),
 	'whom a suppression stands against is not written to');
