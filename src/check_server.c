@@ -4,7 +4,8 @@
  * Called by check_statement.c, as the workflow's owner, for CREATE and ALTER FUNCTION
  * only.  Looked at are constants among the arguments "server" and "url" of the
  * extension's own functions, by the names of these arguments; the rest is known when it
- * is sent.  Servers and rights may come later, so nothing here is an error.
+ * is sent.  Servers and rights may come later, so nothing here is an error:
+ * SEND itself raises that.
  */
 #include "postgres.h"
 
@@ -95,13 +96,13 @@ warn_of_server(const char *name, const Server *server)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no server \"%s\" that could be sent to", name),
-				 errhint("Messages to it end as dead. Create it: CREATE SERVER %s FOREIGN DATA WRAPPER automation OPTIONS (url '...').",
+				 errhint("SEND fails until there is one. Create it: CREATE SERVER %s FOREIGN DATA WRAPPER automation OPTIONS (url '...').",
 						 quote_identifier(name))));
 	else if (!wf_server_usable(server, GetUserId()))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\" may not send to server \"%s\"", GetUserNameFromId(GetUserId(), true), name),
-				 errhint("Messages to it end as dead. Allow it: GRANT USAGE ON FOREIGN SERVER %s TO %s.",
+				 errhint("SEND fails until it may. Allow it: GRANT USAGE ON FOREIGN SERVER %s TO %s.",
 						 quote_identifier(name), quote_identifier(GetUserNameFromId(GetUserId(), true)))));
 	else
 		return false;
@@ -125,7 +126,7 @@ warn_of_url(const char *text, const Server *server)
 		ereport(WARNING,
 				(errmsg("there is no server for the URL of this SEND that role \"%s\" may send to",
 						GetUserNameFromId(GetUserId(), true)),
-				 errhint("Messages to it end as dead. A superuser, or the role itself, creates one: CREATE SERVER ... FOREIGN DATA WRAPPER automation OPTIONS (url '%s://%s'), and grants USAGE on it.",
+				 errhint("SEND fails until there is one. A superuser, or the role itself, creates one: CREATE SERVER ... FOREIGN DATA WRAPPER automation OPTIONS (url '%s://%s'), and grants USAGE on it.",
 						 url->scheme, url->host)));
 	if (url && wf_url_looks_secret(url))
 		ereport(WARNING,

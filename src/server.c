@@ -19,7 +19,10 @@
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "server.h"
@@ -75,9 +78,22 @@ wf_server_usable(const Server *server, Oid role)
 	return OidIsValid(role) && wf_compat_server_aclcheck(server->oid, role, ACL_USAGE) == ACLCHECK_OK;
 }
 
-/* All of ours that the role may use; of Server *. */
+/*
+ * All of ours, of Server *, as the catalogs of servers, wrappers and roles were when they
+ * were last asked: a SEND may choose for thousands of rows.  In memory of its own.
+ */
+static List *all_servers = NIL;
+static bool servers_known = false;
+static MemoryContext servers_context = NULL;
+
+static void
+servers_changed(Datum arg, int cache, uint32 hash)
+{
+	servers_known = false;
+}
+
 static List *
-usable_servers(Oid role)
+read_servers(void)
 {
 	Oid			wrapper = get_foreign_data_wrapper_oid("automation", true);
 	List	   *servers = NIL;
@@ -97,11 +113,61 @@ usable_servers(Oid role)
 		if (form->srvfdw != wrapper)
 			continue;
 		server = load(GetForeignServer(form->oid));
-		if (server && wf_server_usable(server, role))
+		if (server)
 			servers = lappend(servers, server);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return servers;
+}
+
+static void
+know_servers(void)
+{
+	MemoryContext old;
+
+	if (servers_known)
+		return;
+	if (servers_context == NULL)
+	{
+		servers_context = AllocSetContextCreate(TopMemoryContext, "automation servers", ALLOCSET_SMALL_SIZES);
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, servers_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(FOREIGNDATAWRAPPEROID, servers_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, servers_changed, (Datum) 0);
+	}
+	all_servers = NIL;
+	MemoryContextReset(servers_context);
+	/* what changes while they are read has them read again next time */
+	servers_known = true;
+	old = MemoryContextSwitchTo(servers_context);
+	PG_TRY();
+	{
+		all_servers = read_servers();
+	}
+	PG_CATCH();
+	{
+		servers_known = false;
+		all_servers = NIL;
+		MemoryContextSwitchTo(old);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+}
+
+/* All that the role may use; of Server *, until the next call. */
+static List *
+usable_servers(Oid role)
+{
+	List	   *servers = NIL;
+	ListCell   *cell;
+
+	know_servers();
+	foreach(cell, all_servers)
+	{
+		if (wf_server_usable(lfirst(cell), role))
+			servers = lappend(servers, lfirst(cell));
+	}
 	return servers;
 }
 
@@ -112,7 +178,7 @@ wf_server_names(Oid role)
 	ListCell   *cell;
 
 	foreach(cell, usable_servers(role))
-		names = lappend(names, ((Server *) lfirst(cell))->name);
+		names = lappend(names, pstrdup(((Server *) lfirst(cell))->name));
 	return names;
 }
 
@@ -175,7 +241,7 @@ wf_server_for(Oid role, const char *url)
 			best_length = length;
 		}
 	}
-	return best ? best->name : NULL;
+	return best ? pstrdup(best->name) : NULL;
 }
 
 /* Of a target that the server's url goes before. */
