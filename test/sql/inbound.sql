@@ -55,7 +55,7 @@ CREATE FUNCTION uid(i int) RETURNS text LANGUAGE sql AS $$ SELECT 'msg_' || md5(
 CREATE FUNCTION token(i int, purpose text DEFAULT 'return') RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT automation.delivery_token(900000 + i, purpose) $$;
 CREATE FUNCTION token_of(address text) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
   SELECT automation.delivery_token(o.id, 'return') FROM automation.outgoing o WHERE o.address = token_of.address ORDER BY o.id DESC LIMIT 1 $$;
-CREATE SERVER inbound_relay TYPE 'smtp' FOREIGN DATA WRAPPER automation OPTIONS (url 'smtp://127.0.0.1:2525', "from" '@x.example');
+CREATE SERVER inbound_relay TYPE 'smtp' FOREIGN DATA WRAPPER automation OPTIONS (url 'smtp://127.0.0.1:2525', "from" '@x.example', unsubscribe_url 'https://x.example/u?token=', postal_address 'Street 1, Town');
 GRANT USAGE ON FOREIGN SERVER inbound_relay TO app;
 CREATE VIEW told AS SELECT i.kind, i.delivery - 900000 AS n, i.address, i.url, i.matched, i.event, i.detail, i.owner FROM automation.inbound i
   WHERE i.delivery BETWEEN 900001 AND 900030 ORDER BY i.id;

@@ -6,11 +6,11 @@ CREATE ROLE supp_team;
 GRANT supp_team TO app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 CREATE SERVER supp_mail TYPE 'smtp' FOREIGN DATA WRAPPER automation
-  OPTIONS (url 'smtp://127.0.0.1:2525', "from" '@shop.example', recipient_rate '3/day');
+  OPTIONS (url 'smtp://127.0.0.1:2525', "from" '@shop.example', unsubscribe_url 'https://shop.example/u?token=', postal_address 'Street 1, Town', recipient_rate '3/day');
 CREATE SERVER supp_capped TYPE 'smtp' FOREIGN DATA WRAPPER automation
-  OPTIONS (url 'smtp://127.0.0.1:2526', "from" '@shop.example', recipients '2', monthly_cap '3', recipient_rate '0');
+  OPTIONS (url 'smtp://127.0.0.1:2526', "from" '@shop.example', unsubscribe_url 'https://shop.example/u?token=', postal_address 'Street 1, Town', recipients '2', monthly_cap '3', recipient_rate '0');
 CREATE SERVER supp_plain TYPE 'smtp' FOREIGN DATA WRAPPER automation
-  OPTIONS (url 'smtp://127.0.0.1:2527', "from" '@shop.example', class 'transactional');
+  OPTIONS (url 'smtp://127.0.0.1:2527', "from" '@shop.example', unsubscribe_url 'https://shop.example/u?token=', postal_address 'Street 1, Town', class 'transactional');
 GRANT USAGE ON FOREIGN SERVER supp_mail, supp_capped, supp_plain TO app;
 \c - app
 SET search_path = suppression; SET timezone = 'UTC';
