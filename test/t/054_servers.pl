@@ -3,6 +3,8 @@
 use strict;
 use warnings;
 
+use AutomationTest qw(new_server owner_database);
+use HttpStub;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -122,4 +124,55 @@ foreach my $form (sort keys %dumps)
 unlike(slurp_file($node->logfile), qr/\Q$secret\E/, 'the secret is not in the log');
 
 $node->stop;
+
+# ---------------------------------------------------------------------------
+# What is sent: by the file, by the mapping of the owner, by that FOR PUBLIC; a secret path
+# ---------------------------------------------------------------------------
+
+my $stub = HttpStub->new(dir => $directory);
+my $live = new_server('live', "automation.egress = on\n");
+my $url = $stub->url;
+open my $file, '>', "$directory/live" or die $!;
+print $file "bearer = of-the-file\nheader = X-File: yes\n";
+close $file;
+chmod 0600, "$directory/live" or die $!;
+owner_database($live, 'shop', 'app', '');
+$live->safe_psql('shop', qq{
+CREATE SERVER filed FOREIGN DATA WRAPPER automation OPTIONS (url '$url/filed', allow_private 'on', secret_file '$directory/live');
+CREATE SERVER mapped FOREIGN DATA WRAPPER automation OPTIONS (url '$url/mapped', allow_private 'on', secret_file '$directory/live');
+CREATE SERVER hidden FOREIGN DATA WRAPPER automation OPTIONS (url '$url', allow_private 'on');
+CREATE USER MAPPING FOR PUBLIC SERVER mapped OPTIONS (bearer 'of-the-public');
+CREATE USER MAPPING FOR app SERVER mapped OPTIONS (bearer 'of-the-owner', header 'X-Mapping: yes');
+CREATE USER MAPPING FOR PUBLIC SERVER hidden OPTIONS (path '/hidden/canary');
+GRANT USAGE ON FOREIGN SERVER filed, mapped, hidden TO app;
+SET SESSION AUTHORIZATION app;
+SET search_path = app;
+CREATE TABLE visitor (id int PRIMARY KEY);
+CREATE FUNCTION tell(v visitor) RETURNS bigint LANGUAGE workflow AS \$\$
+  AFTER INSERT;
+BEGIN
+  SEND http_request('POST', '/x', '{}', server => 'filed');
+  SEND http_request('POST', '/x', '{}', server => 'mapped');
+  SEND http_request('POST', '/', '{}', server => 'hidden');
+  SEND http_request('POST', '/elsewhere', '{}', server => 'hidden');
+END \$\$;
+INSERT INTO visitor VALUES (1);
+});
+$stub->wait_for(3);
+my ($filed) = $stub->requests('/filed/x');
+is($filed->{headers}{authorization}, 'Bearer of-the-file', 'credentials of the file');
+is($filed->{headers}{'x-file'}, 'yes', 'and its header');
+my ($mapped) = $stub->requests('/mapped/x');
+is($mapped->{headers}{authorization}, 'Bearer of-the-owner', 'what the mapping of the owner says goes before that FOR PUBLIC and the file');
+is($mapped->{headers}{'x-mapping'} . $mapped->{headers}{'x-file'}, 'yesyes', 'headers of both');
+my ($hidden) = $stub->requests('/hidden/canary');
+is($hidden->{method}, 'POST', 'the secret path is sent to');
+ok($live->poll_query_until('shop', q{SELECT count(*) = 3 FROM automation.outgoing WHERE state = 'sent'}), 'all three are sent');
+# the fourth names another path than the secret one
+ok($live->poll_query_until('shop', q{SELECT count(*) = 1 FROM automation.outgoing WHERE state = 'dead'}), 'and the other is not');
+is($live->safe_psql('shop', q{SELECT string_agg(o::text, '') ~ 'canary' FROM automation.outgoing o}), 'f', 'the secret path is in no message');
+is($stub->count('/elsewhere'), 0, 'nothing is sent past the secret path');
+
+$live->stop;
+$stub->stop;
 done_testing();
