@@ -4,7 +4,7 @@ CREATE SCHEMA send AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 CREATE SERVER send_hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://hooks.send.example/in');
 CREATE SERVER send_mail TYPE 'smtp' FOREIGN DATA WRAPPER automation
-  OPTIONS (url 'smtp://mail.send.example', "from" 'news@send.example, @team.send.example', class 'marketing, transactional');
+  OPTIONS (unsubscribe_mail 'leave@send.example', url 'smtp://mail.send.example', "from" 'news@send.example, @team.send.example', class 'marketing, transactional');
 CREATE SERVER send_secret TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://secret.send.example');
 GRANT USAGE ON FOREIGN SERVER send_hooks, send_mail TO app;
 \c - app
