@@ -4,7 +4,7 @@ CREATE SCHEMA attack_send AUTHORIZATION app;
 CREATE SERVER attack_hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://attack.send.example/in');
 CREATE SERVER attack_bank TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://bank.send.example');
 CREATE SERVER attack_mail TYPE 'smtp' FOREIGN DATA WRAPPER automation
-  OPTIONS (url 'smtp://mail.send.example', "from" 'news@send.example', class 'marketing');
+  OPTIONS (url 'smtp://mail.send.example', "from" 'news@send.example', class 'marketing', unsubscribe_mail 'bye@send.example');
 GRANT USAGE ON FOREIGN SERVER attack_hooks, attack_mail TO app;
 \c - app
 SET search_path = attack_send; SET client_min_messages = error;

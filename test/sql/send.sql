@@ -4,7 +4,8 @@ CREATE SCHEMA send AUTHORIZATION app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 CREATE SERVER send_hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://hooks.send.example/in');
 CREATE SERVER send_mail TYPE 'smtp' FOREIGN DATA WRAPPER automation
-  OPTIONS (unsubscribe_mail 'leave@send.example', url 'smtp://mail.send.example', "from" 'news@send.example, @team.send.example', class 'marketing, transactional');
+  OPTIONS (url 'smtp://mail.send.example', "from" 'news@send.example, @team.send.example', class 'marketing, transactional',
+           unsubscribe_url 'https://send.example/u/');
 CREATE SERVER send_secret TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://secret.send.example');
 GRANT USAGE ON FOREIGN SERVER send_hooks, send_mail TO app;
 \c - app
@@ -150,6 +151,7 @@ CALL automation.run();
 SELECT subject, state, reason FROM outbox WHERE workflow = 'news';
 SELECT automation.suppress('dan@send.example');
 SELECT subject, state, reason FROM outbox WHERE workflow = 'news';
+SELECT automation.unsuppress('dan@send.example'), automation.unsuppress('eve@send.example');
 
 -- Another owner: what has not left is his.
 \c - postgres
