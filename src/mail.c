@@ -446,7 +446,8 @@ wf_mail_build(const Outgoing *o, const Server *server, const char **problem)
 		return NULL;
 	}
 	mail->return_path = return_path(o, server, wf_mail_sender(o, server));
-	mail->recipients = list_concat(list_make1(o->target), list_concat(wf_mail_copies(o, "cc"), wf_mail_copies(o, "bcc")));
+	/* the message is its caller's, and gone before the mail is */
+	mail->recipients = list_concat(list_make1(pstrdup(o->target)), list_concat(wf_mail_copies(o, "cc"), wf_mail_copies(o, "bcc")));
 	mail->data = data.data;
 	mail->length = data.len;
 	if (!wf_mailbox_valid(mail->return_path))
