@@ -79,7 +79,7 @@ SELECT crm.show(automation.facebook_audience_create('42', 'Customers'));
 
 \echo -- Salesforce
 SELECT crm.show(automation.salesforce_contact('Weber', 'Ann', 'ann@example.com'));
-SELECT crm.show(automation.salesforce_contact('Weber', fields => '{"AccountId": "001", "Fax": null}', external_field => 'Crm_Id__c', external_id => '7/8'));
+SELECT crm.show(automation.salesforce_contact('Weber', fields => '{"AccountId": "001", "Fax": null}', external_field => 'Crm_Id__c', external_id => '7 8'));
 SELECT crm.show(automation.salesforce_lead('Weber', 'ACME', phone => '+49151'));
 SELECT crm.show(automation.salesforce_campaign_member('701', contact => '003', status => 'Sent'));
 SELECT crm.show(automation.salesforce_task('Call', who => '003', due => '2026-03-01', priority => 'High'));
