@@ -18,3 +18,6 @@ WHERE d.contact_id = 860 AND d.status = 'open' ORDER BY d.id;
 
 \echo 'The workflows'
 SELECT name, active, entered, waiting, failed FROM automation.workflows ORDER BY name;
+
+\echo 'What left'
+SELECT workflow, kind, server, target, state, status, attempts FROM automation.deliveries ORDER BY id;

@@ -1,5 +1,14 @@
 -- Four workflows.  The waits are seconds, so that there is something to watch.
 
+-- What their mails say.
+INSERT INTO automation.template (name, about, class, subject, html) VALUES
+    ('proposal', 'contact', 'transactional', 'Your proposal: {{ deal.title }}',
+     '<p>Dear {{ contact.name }},</p><p>the proposal for <b>{{ deal.title }}</b> is on its way to you.</p>'),
+    ('newsletter, short', 'contact', 'marketing', 'News for {{ contact.company | default: "you" }}',
+     '<p>{{ contact.name }}, three things are new.</p><p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>'),
+    ('newsletter, long', 'contact', 'marketing', 'All the news for {{ contact.company | default: "you" }}',
+     '<p>{{ contact.name }}, these twenty things are new.</p><p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>');
+
 -- A deal reaches the stage "proposal": one activity after the other, until it
 -- moves on.  A deal that is won or lost leaves at once.
 CREATE FUNCTION follow_up(d deal) RETURNS bigint LANGUAGE workflow AS $$
@@ -9,6 +18,7 @@ CREATE FUNCTION follow_up(d deal) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
   VALUES (d.contact_id, d.id, 'mail', 'Send the proposal', d.owner_id, now() + interval '1 day');
+  SEND email('proposal', c, vars => jsonb_build_object('deal', d)) FROM contact c WHERE c.id = d.contact_id;
 
   WAIT FOR '2 seconds';
   INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
@@ -37,6 +47,7 @@ BEGIN
     UPDATE contact SET lifecycle = 'qualified' WHERE id = c.id;
     INSERT INTO activity (contact_id, type, subject, assignee_id, due_at)
     VALUES (c.id, 'call', 'Qualified with ' || c.score || ' points', c.owner_id, now() + interval '1 hour');
+    SEND webhook('/contacts', c, 'contact.qualified', server => 'erp');
   END IF;
 END $$;
 
@@ -63,6 +74,7 @@ DECLARE
 BEGIN
   SPLIT style INTO short, long;
   INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'mail', 'Newsletter, ' || style, c.owner_id);
+  SEND email('newsletter, ' || style, c);
 
   WAIT FOR INSERT ON activity WHEN new.contact_id = c.id AND new.type = 'reply' TIMEOUT '10 seconds';
   IF FOUND THEN
