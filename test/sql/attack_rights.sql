@@ -252,6 +252,7 @@ BEGIN
       EXECUTE format('INSERT INTO automation.%I DEFAULT VALUES', t);
       r := concat_ws(' ', r, 'WROTE', t);
     EXCEPTION WHEN insufficient_privilege OR wrong_object_type OR undefined_table THEN NULL;
+      WHEN invalid_parameter_value THEN r := concat_ws(' ', r, 'MAY WRITE HIS OWN ROWS OF', t);
     END;
     BEGIN
       EXECUTE format('LOCK TABLE automation.%I IN ACCESS SHARE MODE', t);
