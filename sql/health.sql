@@ -62,7 +62,7 @@ WITH fact AS MATERIALIZED (
                 WHEN pg_catalog.current_setting('automation.egress') = 'guarded'
                      AND NOT EXISTS (SELECT FROM automation.egress_node n WHERE n.fingerprint = automation.egress_fingerprint()) THEN 'egress_unarmed' END AS obstacle
     FROM automation.outgoing_due d
-    WHERE NOT EXISTS (SELECT FROM automation.endpoint e WHERE e.server = d.server AND (e.disabled_at IS NOT NULL OR e.open_until > automation.now()))
+    WHERE d.due < 'infinity' AND NOT EXISTS (SELECT FROM automation.endpoint e WHERE e.server = d.server AND (e.disabled_at IS NOT NULL OR e.open_until > automation.now()))
 ), engine_table AS MATERIALIZED (
     SELECT c.oid, c.relname, c.reloptions, c.relrowsecurity FROM pg_catalog.pg_class c
     WHERE c.relnamespace = 'automation'::pg_catalog.regnamespace AND c.relkind = 'r'
@@ -210,6 +210,12 @@ SELECT false, coalesce((SELECT s.srvowner FROM pg_catalog.pg_foreign_server s WH
        CASE WHEN e.disabled_at IS NULL THEN 'the receiver, or the way to it, has to be mended; automation.deliveries shows the errors'
             ELSE pg_catalog.format('when it works again: SELECT automation.enable_server(%L)', e.server) END
 FROM automation.endpoint e WHERE e.disabled_at IS NOT NULL OR e.open_until IS NOT NULL
+UNION ALL
+SELECT false, o.role, 'warning', 'messages_held', pg_catalog.format('owner %s', o.name),
+       pg_catalog.format('messages that came with a restore and do not leave: %s', pg_catalog.count(*)), NULL,
+       'if the original does not send them: SELECT automation.release_deliveries(); else automation.discard()'
+FROM owner o JOIN automation.outgoing_due d ON d.owner = o.id AND d.due = 'infinity'
+GROUP BY o.role, o.name
 UNION ALL
 SELECT false, o.role, 'warning', 'dead_letters', pg_catalog.format('owner %s', o.name),
        pg_catalog.format('messages that did not arrive, or nobody knows: %s, the last one %s', pg_catalog.count(*), pg_catalog.date_trunc('second', pg_catalog.max(m.finished_at))),

@@ -48,11 +48,13 @@
 #include "timer.h"
 
 #define LONGEST_SLEEP_MS 10000
-#define TROUBLE_DELAY_MS 1000			/* after an error, or while somebody's lock is in the way */
+#define TROUBLE_DELAY_MS 1000			/* after an error, or a lock that was not to be had in time */
+#define BLOCKED_DELAY_MS 100
 #define LOCK_TIMEOUT_TEXT "500ms"
 #define ADOPTED_TOGETHER 500
 #define HURRY_MS 1000					/* the database is wanted alone: no longer than that for transfers */
 #define POLL_MS 10
+#define LOOK_AGAIN_MS 200
 
 PG_FUNCTION_INFO_V1(wf_deliver);
 extern PGDLLEXPORT Datum wf_deliver(PG_FUNCTION_ARGS);
@@ -277,6 +279,7 @@ sleep_and_work(Delivery *d, WaitEventSet *set, long ms)
 	{
 		ResetLatch(MyLatch);
 		(void) wf_board_delivery_pending();
+		d->woken = true;
 	}
 	CHECK_FOR_INTERRUPTS();
 	wf_delivery_collect(d);
@@ -341,6 +344,12 @@ read_settings(void)
 	set_session();
 }
 
+static void
+pause_a_moment(long ms)
+{
+	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wf_compat_wait_event("AutomationDelivery"));
+}
+
 /* The turn is dropped; what was on its way still is. */
 static void
 recover(Delivery *d)
@@ -355,7 +364,7 @@ recover(Delivery *d)
 	wf_delivery_rolled_back(d);
 	MemoryContextSwitchTo(d->context);
 	MemoryContextReset(d->turn_context);
-	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, TROUBLE_DELAY_MS, wf_compat_wait_event("AutomationDelivery"));
+	pause_a_moment(TROUBLE_DELAY_MS);
 }
 
 /* A turn that raises nothing; an error counts as done, with what there is left to do. */
@@ -367,6 +376,8 @@ safe_turn(Delivery *d, bool send)
 	PG_TRY();
 	{
 		result = turn(d, send);
+		if (result == TURN_BLOCKED)
+			pause_a_moment(BLOCKED_DELAY_MS);
 	}
 	PG_CATCH();
 	{
@@ -390,19 +401,28 @@ idle_too_long(const Delivery *d)
 	return since != 0 && now - since > (int64) wf_executor_idle * 1000;
 }
 
+/* Sleeps until there is something for a turn.  Who was woken because a clock or a server
+ * has changed may have looked before he could hear of that: he looks once more. */
+static void
+sleep_until_due(Delivery *d, WaitEventSet *set, long most)
+{
+	while (!ShutdownRequestPending && !sleep_and_work(d, set, Min(most, time_to_due(d))))
+		;
+}
+
 static void
 main_loop(Delivery *d, WaitEventSet *set)
 {
 	while (!ShutdownRequestPending)
 	{
 		TurnResult	result = safe_turn(d, true);
-		long		ms = result == TURN_BLOCKED ? TROUBLE_DELAY_MS : time_to_due(d);
+		bool		again = d->woken;
 
 		if (result == TURN_LEAVE || idle_too_long(d))
 			return;
+		d->woken = false;
 		pgstat_report_stat(false);
-		while (!ShutdownRequestPending && !sleep_and_work(d, set, ms))
-			ms = time_to_due(d);
+		sleep_until_due(d, set, again || result == TURN_BLOCKED ? LOOK_AGAIN_MS : LONGEST_SLEEP_MS);
 		read_settings();
 	}
 }
@@ -513,6 +533,8 @@ deliver_here(Delivery *d, WaitEventSet *set)
 					 errmsg("another process delivers the messages of this database")));
 		if (result == TURN_DONE && (d->obstacle ? wf_delivery_flights(d) == 0 : is_quiet(d)))
 			return;
+		if (result == TURN_BLOCKED)
+			pause_a_moment(POLL_MS);
 		while (!sleep_and_work(d, set, ms))
 			ms = time_to_due(d);
 	}

@@ -118,8 +118,10 @@ queue_again(List *ids, int64 pause, bool new_id)
 	foreach(lc, ids)
 	{
 		int64		id = *(int64 *) lfirst(lc);
+		int			attempts;
 
 		CHECK_FOR_INTERRUPTS();
+		(void) wf_outgoing_take(id, &attempts);	/* one that is held has a licence for the end of time */
 		wf_engine_sql("UPDATE automation.outgoing SET state = 'queued', reason = NULL, attempts = 0, finished_at = NULL,"
 					  " status = NULL, answer_headers = NULL, answer = NULL, error = NULL, provider_id = NULL,"
 					  " expires_at = CASE WHEN expires_at > $2 THEN expires_at END, uid = coalesce($3, uid) WHERE id = $1",
@@ -163,8 +165,10 @@ wf_discard(PG_FUNCTION_ARGS)
 	foreach(lc, ids)
 	{
 		Outgoing   *o = wf_outgoing_load(*(int64 *) lfirst(lc));
+		int			attempts;
 
 		CHECK_FOR_INTERRUPTS();
+		(void) wf_outgoing_take(o->id, &attempts);
 		/* who waited for one that was over has been told */
 		o->awaited = o->awaited && !wf_outgoing_is_over(o);
 		o->state = OUTGOING_CANCELLED;
