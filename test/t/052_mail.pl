@@ -318,7 +318,7 @@ is_deeply(($stub->mails)[0]{to}, [ "user$posted\@example.test", 'good@example.te
 like($db->query("SELECT error FROM automation.outgoing WHERE id = $last"), qr/1 of 2/, 'and is counted');
 
 # no secret in the log
-unlike(join('', grep { !/CREATE USER MAPPING/ } split /^/, slurp_file($node->logfile)), qr/'(?:secret|guess)'|[^ ]*\bguess\b/, 'no password in the log');
+unlike(join('', grep { !/CREATE USER MAPPING/ } split /^/, slurp_file($node->logfile)), qr/'(?:secret|guess)'/, 'no password in the log');
 
 $db->close;
 $stub->stop;
