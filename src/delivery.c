@@ -207,7 +207,7 @@ let_begin(Delivery *d, bool send)
 static bool
 is_quiet(const Delivery *d)
 {
-	return wf_delivery_flights(d) == 0 && d->results == NIL && !d->waits;
+	return wf_delivery_flights(d) == 0 && d->results == NIL && d->opening == NIL && !d->dropped && !d->waits;
 }
 
 /* A turn; send: new messages may leave. */
@@ -251,7 +251,7 @@ time_to_due(const Delivery *d)
 {
 	TimestampTz now = GetCurrentTimestamp() + wf_clock_shift();
 
-	if (d->results != NIL || d->fresh != NIL)
+	if (d->results != NIL || d->fresh != NIL || d->opening != NIL || d->dropped)
 		return 0;
 	if (d->obstacle || d->wake_at >= now + LONGEST_SLEEP_MS * INT64CONST(1000))
 		return LONGEST_SLEEP_MS;

@@ -350,7 +350,7 @@ wf_delivery_record(Delivery *d, bool claim)
 
 	d->now = wf_clock_now();
 	d->wake_at = DT_NOEND;
-	d->waits = false;
+	d->waits = d->dropped = false;
 	d->obstacle = wf_egress_obstacle();
 	wf_queue_read(d->queue, d->now);
 	open_chains(d);
@@ -599,6 +599,7 @@ wf_delivery_begin(Delivery *d, List *prepared)
 	List	   *forgotten = NIL;
 	ListCell   *lc;
 
+	d->dropped = d->dropped || d->finished != NIL;
 	forget_finished(d);
 	foreach(lc, prepared)
 		begin_one(d, lfirst(lc));

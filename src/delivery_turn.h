@@ -22,6 +22,7 @@ typedef struct Delivery
 	List	   *fresh;					/* Flight *: of them, those not yet begun */
 	List	   *results;				/* TransferResult *: ended, not yet written */
 	List	   *opening;				/* struct Chain *: to be opened after the next read */
+	bool		dropped;				/* claims were, since: there is room for others */
 	bool		woken;					/* by its latch, since the last turn */
 	bool		careful;				/* each message by itself, after an error */
 	bool		adopted;				/* orphans of former processes are dealt with */
