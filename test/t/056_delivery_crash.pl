@@ -146,7 +146,7 @@ while (($died < $deaths || $inserted < $messages) && time() < $end)
 		my $n = $inserted + $rows < $messages ? $rows : $messages - $inserted;
 
 		# one statement, one transaction: it is there or not, which is looked up after a crash
-		$session->query("SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $n)");
+		$session->query("SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $n); RESET ROLE");
 	}
 	usleep(int(rand(150_000)));
 	if ($died < $deaths)
