@@ -486,8 +486,6 @@ addresses_problem(const Message *message)
 	static const char *const mailboxes[] = {"from", "reply_to"};
 	static const char *const names[] = {"from_name", "to_name"};
 
-	if (message->target && !wf_mailbox_valid(message->target))
-		return "its recipient is not exactly one mail address";
 	for (int i = 0; i < lengthof(mailboxes); i++)
 	{
 		const char *mailbox = wf_message_option(message->options, mailboxes[i]);

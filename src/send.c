@@ -6,8 +6,8 @@
  * workflow's owner, with the workflow's path and time zone in force.  The rows are
  * all selected before the first is entered, so no user code runs in between.  A
  * row that is no proper message, or whose server the owner may not use, is an
- * ERROR: the step fails and nothing of it is sent.  Whom nobody may write to is no
- * error: that message is skipped, with a reason.
+ * ERROR: the step fails and nothing of it is sent.  Whom nobody may write to, or who has
+ * no address one could write to, is no error: that message is skipped, with a reason.
  *
  * What is entered is frozen: the URL is whole and canonical, the server is named,
  * the moment it may leave is computed.  From here on only the outbox writes it.
@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
@@ -41,6 +42,7 @@
 #include "server.h"
 #include "suppression.h"
 
+#define LEGIBLE 320						/* bytes of a bad address */
 #define CLASS_OF_HTTP "internal"
 #define CLASS_OF_MAIL "marketing"
 
@@ -187,6 +189,18 @@ check_sender(const Server *server, const char *from)
 			 errhint("Its option from says for whom it sends.")));
 }
 
+/* What is kept of an address that is none: what a person needs to find it. */
+static char *
+legible(const char *text)
+{
+	char	   *kept = pnstrdup(text, pg_mbcliplen(text, strlen(text), LEGIBLE));
+
+	for (char *c = kept; *c; c++)
+		if ((unsigned char) *c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return kept;
+}
+
 /* The URL as it will be asked for; of a mail its recipient. */
 static char *
 final_target(const Server *server, const Message *message)
@@ -195,7 +209,7 @@ final_target(const Server *server, const Message *message)
 	char	   *url;
 
 	if (message->kind == MESSAGE_MAIL)
-		return message->target ? message->target : "";
+		return message->target == NULL ? "" : wf_mailbox_valid(message->target) ? message->target : legible(message->target);
 	url = wf_server_url(server, message->target, &problem);
 	if (url == NULL)
 		ereport(ERROR,
@@ -225,6 +239,8 @@ recipient(const Message *message, const char *channel)
 {
 	const char *address = message->kind == MESSAGE_MAIL ? message->target : wf_message_option(message->options, "address");
 
+	if (address && message->kind == MESSAGE_MAIL && !wf_mailbox_valid(address))
+		address = legible(address);
 	return address ? wf_address_normalize(channel, address) : NULL;
 }
 
@@ -275,15 +291,29 @@ attribute(Outgoing *o, const Sending *sending)
 		o->zone = pstrdup(pg_get_timezone_name(session_timezone));
 }
 
+/* Nobody there: what a row has for an address is none, or not one. */
+static const char *
+address_problem(const Outgoing *o)
+{
+	bool		mail = strcmp(o->kind, "mail") == 0;
+	bool		sms = strcmp(o->channel, "sms") == 0;
+
+	if (o->address == NULL)
+		return mail || sms ? "no_address" : NULL;
+	if ((mail && !wf_mailbox_valid(o->target)) || (sms && *o->address == '\0'))
+		return "invalid_address";
+	return NULL;
+}
+
 /* Why it is not to be sent; NULL: it is. */
 static const char *
 why_skipped(const Sending *sending, const UsedServer *used, const Outgoing *o)
 {
 	const char *once = wf_message_option(o->options, "once");
-	bool		needs_address = strcmp(o->kind, "mail") == 0 || strcmp(o->channel, "sms") == 0;
+	const char *problem = address_problem(o);
 
-	if (o->address == NULL && needs_address)
-		return "no_address";
+	if (problem)
+		return problem;
 	/* email() says so of a mail it could not write */
 	if (wf_message_option(o->options, "skip") != NULL)
 		return "missing_token";
