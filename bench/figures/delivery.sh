@@ -46,7 +46,7 @@ delivery_peers()
 	CONF
 	PATH=$PATH:/usr/sbin nginx -e "$host/nginx/error.log" -p "$host/nginx" -c "$host/nginx/nginx.conf" &
 	receiver=$(delivery_port)
-	perl -I "$top/test/perl" -MHttpStub -e 'HttpStub->new(dir => shift, port => shift, life => 3600); sleep 3600' "$host" "$receiver" &
+	perl -I "$top/test/perl" -MHttpStub -e '$stub = HttpStub->new(dir => shift, port => shift, life => 3600); sleep 3600' "$host" "$receiver" &
 	gcc -O2 -o "$host/curl_multi" "$top/bench/curl_multi.c" -lcurl
 }
 
