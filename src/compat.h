@@ -13,6 +13,11 @@
 
 #include "fmgr.h"
 
+/* 16: postgres.h no longer brings what takes values of varying length apart. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /*
  * 16: libraries are built with hidden symbols, PGDLLEXPORT shows one, and
  * PG_FUNCTION_INFO_V1 the function.  We hide ours on 15, too, where nothing

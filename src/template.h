@@ -13,6 +13,7 @@
 #include "pgtime.h"
 #include "utils/jsonb.h"
 
+#include "compat.h"
 #include "outbox.h"
 
 #define TEMPLATE_MAX_TEXT (1024 * 1024) /* bytes of a text of a template */
@@ -114,7 +115,7 @@ extern TemplateText *wf_template_parse(const char *source, TemplateFormat format
 /* Sets the contexts of an HTML text's tokens; ERROR where a token can't stand. */
 extern void wf_template_contexts(TemplateText *text, const TemplateSpot *spot);
 /* Raised at a place of the source; hint may be NULL. */
-extern void wf_template_error(const TemplateSpot *spot, int offset, int sqlstate, const char *message, const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void wf_template_error(const TemplateSpot *spot, int offset, int sqlstate, const char *message, const char *hint);
 
 /* The plain text of an HTML one, with the same tokens. */
 extern TemplateText *wf_template_plain(const TemplateText *html);

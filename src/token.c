@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "access/table.h"
 #include "access/xact.h"
 #include "common/hmac.h"
@@ -243,7 +245,7 @@ token_text(const TokenKey *key, char purpose, int64 message, const char *uid)
 	if (!ok)
 		return NULL;
 	mac[hex_encode((const char *) digest, MAC_BYTES, mac)] = '\0';
-	return psprintf("%c%x-%" INT64_MODIFIER "x-%s", purpose, (uint32) key->id, (uint64) message, mac);
+	return psprintf("%c%x-%" PRIx64 "-%s", purpose, (uint32) key->id, (uint64) message, mac);
 }
 
 char *
