@@ -28,7 +28,8 @@ WHERE p.pronamespace = 'automation'::regnamespace AND has_function_privilege('cl
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT p.oid::regprocedure, prosecdef, l.lanname, proconfig FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'automation'::regnamespace
-  AND (prosecdef OR l.lanname <> 'c' OR 'internal'::regtype = ANY (proargtypes) OR prorettype = 'internal'::regtype);
+  AND (prosecdef OR l.lanname <> 'c' OR 'internal'::regtype = ANY (proargtypes) OR prorettype = 'internal'::regtype)
+ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT relname, relkind FROM pg_class
 WHERE relnamespace = 'automation'::regnamespace AND relkind IN ('r', 'v', 'S', 'm', 'f', 'p')
   AND (CASE WHEN relkind = 'S' THEN has_sequence_privilege('clerk', oid, 'USAGE, SELECT, UPDATE')
