@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "delivery.h"
 #include "event.h"
+#include "event_internal.h"
 #include "history.h"
 #include "outbox.h"
 #include "store.h"
@@ -349,7 +350,25 @@ wf_outgoing_journal(const Outgoing *o, TimestampTz at, const char *reason)
 					 DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(detail))));
 }
 
-/* Only what became of it is replaced; long texts stay where they are. */
+/* The row as it was loaded, a copy; ERROR if it is another one by now. */
+static HeapTuple
+same_row(Relation rel, const Outgoing *o)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	HeapTuple	tuple;
+	bool		isnull;
+
+	wf_store_show(RelationGetRelid(rel));
+	if (!wf_fetch_row(rel, o->tid, SnapshotSelf, slot) || DatumGetInt64(slot_getattr(slot, COL_ID, &isnull)) != o->id)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("message " INT64_FORMAT " was changed by somebody else", o->id)));
+	tuple = ExecCopySlotHeapTuple(slot);
+	tuple->t_self = o->tid;
+	ExecDropSingleTupleTableSlot(slot);
+	return tuple;
+}
+
 /* Only what became of it is replaced; long texts stay where they are. */
 static void
 write_outcome(Outgoing *o)
@@ -357,22 +376,11 @@ write_outcome(Outgoing *o)
 	Relation	rel = wf_store_open("outgoing", RowExclusiveLock);
 	RowValues	row = row_values(rel, OUTGOING_COLUMNS);
 	bool	   *replace = palloc0(RelationGetDescr(rel)->natts * sizeof(bool));
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple	tuple = same_row(rel, o);
 
 	put_outcome(row, o);
 	for (int column = COL_STATE; column <= COL_PROVIDER_ID; column++)
 		replace[column - 1] = true;
-	ScanKeyInit(&key, COL_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(o->id));
-	scan = wf_store_scan(rel, "outgoing_pkey", NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (!HeapTupleIsValid(tuple) || !ItemPointerEquals(&tuple->t_self, &o->tid))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("message " INT64_FORMAT " was changed by somebody else", o->id)));
-	tuple = heap_copytuple(tuple);
-	systable_endscan(scan);
 	wf_store_update(rel, tuple, row.values, row.nulls, replace);
 	o->tid = tuple->t_self;
 	table_close(rel, NoLock);
