@@ -83,6 +83,7 @@ wf_claim(const DueMessage *message, MemoryContext parent, TimestampTz now, Fligh
 	(*flight)->attempt = message->attempt + 1;
 	(*flight)->endpoint = message->lane->endpoint;
 	(*flight)->chain = message->chain;
+	(*flight)->claimed_at = GetCurrentTimestamp();
 	mark(*flight, now);
 	return CLAIM_OK;
 }
@@ -142,9 +143,8 @@ allows_class(const Server *server, const char *class)
 
 /* Is the server still the one it was made for, and may the owner still use it? */
 static bool
-judge_server(const Server *server, const Outgoing *o, Verdict *verdict)
+judge_server(const Server *server, const Outgoing *o, Oid role, Verdict *verdict)
 {
-	Oid			role = wf_owner_role(o->owner);
 	bool		mail = strcmp(o->kind, "mail") == 0;
 	const char *problem = NULL;
 
@@ -191,20 +191,24 @@ judge_window(const Outgoing *o, TimestampTz now, Verdict *verdict)
 }
 
 static bool
-is_suppressed(const Outgoing *o)
+is_suppressed(const Outgoing *o, Oid role)
 {
-	return o->address && wf_suppressed(wf_owner_role(o->owner), o->channel, o->address, o->class, o->list) != NULL;
+	return o->address && wf_suppressed(role, o->channel, o->address, o->class, o->list) != NULL;
 }
 
 static void
-judge(Flight *flight, const Outgoing *o, TimestampTz now, Verdict *verdict)
+judge(Flight *flight, const Outgoing *o, Oid role, TimestampTz now, Verdict *verdict)
 {
-	if (is_suppressed(o))
+	TimestampTz until;
+
+	if (is_suppressed(o, role))
 		end_as(verdict, OUTGOING_CANCELLED, "suppressed", NULL);
 	else if (o->expires_at != 0 && o->expires_at <= now)
 		end_as(verdict, OUTGOING_DEAD, "expired", NULL);
-	else if (judge_server(flight->endpoint->server, o, verdict) && judge_message(o, verdict))
+	else if (judge_server(flight->endpoint->server, o, role, verdict) && judge_message(o, verdict))
 		judge_window(o, now, verdict);
+	if (verdict->kind == VERDICT_SEND && wf_endpoint_rests(flight->endpoint, now, &until))
+		put_back(verdict, TIMESTAMP_IS_NOEND(until) ? now : until);
 }
 
 static Size
@@ -214,7 +218,7 @@ size_of(const Outgoing *o)
 }
 
 void
-wf_claim_judge(Flight *flight, TimestampTz now, bool send, Verdict *verdict)
+wf_claim_judge(Flight *flight, TimestampTz now, bool send, int *owner, Oid *role, Verdict *verdict)
 {
 	Outgoing   *o = wf_outgoing_load(flight->id);
 
@@ -228,10 +232,15 @@ wf_claim_judge(Flight *flight, TimestampTz now, bool send, Verdict *verdict)
 		flight->o = keep(flight, o);
 	flight->o->tid = o->tid;
 	flight->bytes = size_of(o);
+	if (!OidIsValid(*role) || *owner != o->owner)
+	{
+		*role = wf_owner_role(o->owner);
+		*owner = o->owner;
+	}
 	if (!send)
 		put_back(verdict, now);
 	else
-		judge(flight, o, now, verdict);
+		judge(flight, o, *role, now, verdict);
 }
 
 void

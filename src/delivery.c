@@ -191,7 +191,7 @@ record(Delivery *d, bool claim)
 static void
 let_begin(Delivery *d, bool send)
 {
-	while (d->fresh != NIL)
+	while (wf_delivery_can_begin(d, send))
 	{
 		List	   *prepared;
 
@@ -210,14 +210,16 @@ is_quiet(const Delivery *d)
 	return wf_delivery_flights(d) == 0 && d->results == NIL && d->opening == NIL && !d->dropped && !d->waits;
 }
 
-/* A turn; send: new messages may leave. */
+/* A turn; send: new messages may leave.  Its first part is left out while there is something to
+ * begin without it: many are written down at once. */
 static TurnResult
 turn(Delivery *d, bool send)
 {
-	TurnResult	result;
+	TurnResult	result = TURN_DONE;
 
 	wf_activity(true, "automation: records and claims messages");
-	result = record(d, send);
+	if (!send || wf_delivery_record_after(d) == 0)
+		result = record(d, send);
 	MemoryContextReset(d->turn_context);
 	if (result == TURN_DONE)
 		let_begin(d, send);
@@ -251,8 +253,8 @@ time_to_due(const Delivery *d)
 {
 	TimestampTz now = GetCurrentTimestamp() + wf_clock_shift();
 
-	if (d->results != NIL || d->fresh != NIL || d->opening != NIL || d->dropped)
-		return 0;
+	if (d->results != NIL || !dlist_is_empty(unconstify(dlist_head *, &d->fresh)) || d->opening != NIL || d->dropped)
+		return wf_delivery_record_after(d);
 	if (d->obstacle || d->wake_at >= now + LONGEST_SLEEP_MS * INT64CONST(1000))
 		return LONGEST_SLEEP_MS;
 	return d->wake_at <= now ? 0 : (long) ((d->wake_at - now + 999) / 1000);

@@ -5,6 +5,8 @@
 #ifndef WF_DELIVERY_INTERNAL_H
 #define WF_DELIVERY_INTERNAL_H
 
+#include "lib/ilist.h"
+
 #include "delivery.h"
 #include "delivery_queue.h"
 #include "limits.h"
@@ -24,7 +26,10 @@ typedef struct Flight
 	MemoryContext context;				/* holds this and o */
 	Outgoing   *o;						/* without what was sent; NULL: not loaded */
 	Size		bytes;					/* of what is sent */
+	dlist_node	node;					/* in the list of those not yet begun */
+	bool		fresh;					/* is in it */
 	bool		begun;					/* the transport has, or had it */
+	TimestampTz claimed_at;				/* server's clock */
 	bool		over;					/* what became of it is written, in the transaction that runs */
 } Flight;
 
@@ -58,8 +63,9 @@ typedef struct Verdict
 	Outgoing   *o;						/* whole; in the current context */
 } Verdict;
 
-/* May a message that was claimed, and that is committed, leave?  Under a new snapshot. */
-extern void wf_claim_judge(Flight *flight, TimestampTz now, bool send, Verdict *verdict);
+/* May a message that was claimed, and that is committed, leave?  Under a new snapshot.  role: who
+ * owns the workflows of "owner", as it was found last; InvalidOid at first. */
+extern void wf_claim_judge(Flight *flight, TimestampTz now, bool send, int *owner, Oid *role, Verdict *verdict);
 /* Does what the verdict says, unless it is to be sent. */
 extern void wf_claim_drop(Flight *flight, const Verdict *verdict, TimestampTz now);
 

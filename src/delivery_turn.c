@@ -32,6 +32,10 @@
 
 #define PREPARED_MAX 50					/* messages whose bodies are in memory at a time, beside curl's */
 #define BYTES_MAX ((Size) 256 * 1024 * 1024)	/* on their way, at a time */
+#define AHEAD_MAX 256					/* messages marked for which there is no connection yet */
+#define STALE (1 * USECS_PER_SEC)		/* nor for so long: they may wait as others do */
+#define RESULTS_TOGETHER 128			/* as many are written down at once, while there is something that can begin ... */
+#define RECORD_AFTER_MS 5				/* ... or those of that time */
 #define CROWDED (1 * USECS_PER_SEC)		/* pause of a message that is beyond that */
 #define BUSY (100 * INT64CONST(1000))		/* pause of one that somebody is about to cancel */
 
@@ -58,6 +62,7 @@ wf_delivery_create(MemoryContext parent, bool foreground)
 	HASHCTL		control = {.keysize = sizeof(int64),.entrysize = sizeof(FlightEntry),.hcxt = context};
 
 	d->context = context;
+	dlist_init(&d->fresh);
 	d->foreground = foreground;
 	d->turn_context = AllocSetContextCreate(context, "automation delivery turn", ALLOCSET_DEFAULT_SIZES);
 	d->results_context = AllocSetContextCreate(context, "automation delivery results", ALLOCSET_DEFAULT_SIZES);
@@ -94,8 +99,19 @@ void
 wf_delivery_collect(Delivery *d)
 {
 	MemoryContext old = MemoryContextSwitchTo(d->results_context);
+	List	   *ended = wf_transport_work();
+	ListCell   *lc;
 
-	d->results = list_concat(d->results, wf_transport_work());
+	foreach(lc, ended)
+	{
+		Flight	   *flight = flight_of(d, ((TransferResult *) lfirst(lc))->id);
+
+		if (flight == NULL)
+			continue;
+		flight->endpoint->sending--;
+		d->sending--;
+	}
+	d->results = list_concat(d->results, ended);
 	MemoryContextSwitchTo(old);
 }
 
@@ -114,9 +130,9 @@ is_lock_conflict(int sqlstate)
 typedef void (*Deed) (void *argument);
 
 /* Does something in a subtransaction.  False: it was undone because of an error that is
- * written to the log; one that is not the message's goes on to the caller. */
+ * written to the log, if that is to be told; one that is not the message's goes on to the caller. */
 static bool
-alone(Deed deed, void *argument)
+alone(Deed deed, void *argument, bool tell)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -135,7 +151,8 @@ alone(Deed deed, void *argument)
 		MemoryContextSwitchTo(context);
 		if (is_lock_conflict(geterrcode()))
 			PG_RE_THROW();
-		EmitErrorReport();
+		if (tell)
+			EmitErrorReport();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
@@ -171,8 +188,8 @@ give_up(Delivery *d, Flight *flight)
 {
 	Unreadable	unreadable = {flight, d->now};
 
-	if (!alone(end_unreadable, &unreadable))
-		(void) alone(drop_mark, flight);
+	if (!alone(end_unreadable, &unreadable, true))
+		(void) alone(drop_mark, flight, true);
 }
 
 /* ----------------------------------------------------------------
@@ -224,7 +241,7 @@ write_results(Delivery *d)
 
 			if (o)
 				ended.flight->o->tid = o->tid;	/* somebody may have changed the row */
-			if (!alone(write_outcome, &ended))
+			if (!alone(write_outcome, &ended, true))
 				give_up(d, ended.flight);
 		}
 		finish(d, ended.flight);
@@ -250,11 +267,27 @@ endpoint_of(Delivery *d, Lane *lane)
 /* Within automation.delivery_limit; a server that has none on its way always gets one, so
  * that those that hang do not stop the others. */
 static bool
+is_within_limit(int n, int of_endpoint)
+{
+	return n < wf_delivery_limit || (of_endpoint == 0 && n < 2 * wf_delivery_limit);
+}
+
+/* Is there room to mark another one: with a connection for it, or ahead? */
+static bool
 has_room(const Delivery *d, const Endpoint *endpoint)
 {
-	int			n = wf_delivery_flights(d) + list_length(d->claimed) - list_length(d->finished);
+	if (endpoint->server == NULL || endpoint->active < wf_endpoint_connections(endpoint))
+		return is_within_limit(d->with_room, endpoint->active);
+	return d->ahead < AHEAD_MAX;
+}
 
-	return n < wf_delivery_limit || (endpoint->active == 0 && n < 2 * wf_delivery_limit);
+static void
+count_room(Delivery *d, const Endpoint *endpoint, int n)
+{
+	int			connections = endpoint->server ? Min(n, wf_endpoint_connections(endpoint)) : n;
+
+	d->with_room += connections;
+	d->ahead += n - connections;
 }
 
 static void
@@ -289,7 +322,9 @@ claim_next(Delivery *d, Lane *lane)
 	switch (wf_claim(message, d->context, d->now, &flight))
 	{
 		case CLAIM_OK:
+			count_room(d, endpoint, -endpoint->active);
 			wf_endpoint_begin(endpoint);
+			count_room(d, endpoint, endpoint->active);
 			d->claimed = keep_in(d->context, d->claimed, flight);
 			wf_queue_remove(d->queue, message, true);
 			return true;
@@ -311,7 +346,14 @@ claim_messages(Delivery *d)
 	List	   *lanes = wf_queue_lanes(d->queue);
 	int			n = list_length(lanes);
 	bool		any = n > 0;
+	ListCell   *lc;
 
+	d->with_room = d->ahead = 0;
+	foreach(lc, d->endpoints)
+	{
+		wf_endpoint_measure(lfirst(lc));
+		count_room(d, lfirst(lc), ((Endpoint *) lfirst(lc))->active);
+	}
 	d->first_lane = n > 0 ? (d->first_lane + 1) % n : 0;
 	while (any)
 	{
@@ -349,6 +391,7 @@ wf_delivery_record(Delivery *d, bool claim)
 	ListCell   *lc;
 
 	d->now = wf_clock_now();
+	d->recorded_at = GetCurrentTimestamp();
 	d->wake_at = DT_NOEND;
 	d->waits = d->dropped = false;
 	d->obstacle = wf_egress_obstacle();
@@ -369,10 +412,18 @@ wf_delivery_record(Delivery *d, bool claim)
 }
 
 static void
+no_longer_fresh(Flight *flight)
+{
+	if (flight->fresh)
+		dlist_delete(&flight->node);
+	flight->fresh = false;
+}
+
+static void
 forget_flight(Delivery *d, Flight *flight)
 {
 	hash_search(d->flights, &flight->id, HASH_REMOVE, NULL);
-	d->fresh = list_delete_ptr(d->fresh, flight);
+	no_longer_fresh(flight);
 	if (flight->chain)
 		d->opening = keep_in(d->context, d->opening, flight->chain);
 	MemoryContextDelete(flight->context);
@@ -401,7 +452,8 @@ wf_delivery_recorded(Delivery *d)
 		FlightEntry *entry = hash_search(d->flights, &flight->id, HASH_ENTER, NULL);
 
 		entry->flight = flight;
-		d->fresh = keep_in(d->context, d->fresh, flight);
+		flight->fresh = true;
+		dlist_push_tail(&d->fresh, &flight->node);
 	}
 	list_free(d->claimed);
 	d->claimed = NIL;
@@ -449,11 +501,19 @@ wf_delivery_rolled_back(Delivery *d)
 
 typedef struct Judgement
 {
-	Delivery   *d;
 	Flight	   *flight;
 	bool		send;
 	Verdict		verdict;
 } Judgement;
+
+/* Of several messages, by what they have in common. */
+typedef struct Court
+{
+	Delivery   *d;
+	List	   *judgements;
+	int			owner;
+	Oid			role;					/* of it; InvalidOid: none yet */
+} Court;
 
 static Size
 bytes_on_their_way(const Delivery *d)
@@ -469,20 +529,62 @@ bytes_on_their_way(const Delivery *d)
 }
 
 static void
-judge_flight(void *argument)
+judge(void *argument)
 {
-	Judgement  *judgement = argument;
-	Delivery   *d = judgement->d;
-	Verdict    *verdict = &judgement->verdict;
+	Court	   *court = argument;
+	ListCell   *lc;
 
-	wf_claim_judge(judgement->flight, d->now, judgement->send, verdict);
-	if (verdict->kind != VERDICT_SEND)
-		wf_claim_drop(judgement->flight, verdict, d->now);
+	foreach(lc, court->judgements)
+	{
+		Judgement  *judgement = lfirst(lc);
+
+		wf_claim_judge(judgement->flight, court->d->now, judgement->send, &court->owner, &court->role,
+					   &judgement->verdict);
+	}
+}
+
+typedef struct Dropped
+{
+	Judgement  *judgement;
+	TimestampTz now;
+} Dropped;
+
+static void
+drop_claim(void *argument)
+{
+	Dropped    *dropped = argument;
+
+	wf_claim_drop(dropped->judgement->flight, &dropped->judgement->verdict, dropped->now);
+}
+
+/* All of them; those that can't be judged, end. */
+static List *
+judge_all(Delivery *d, List *judgements)
+{
+	Court		court = {d, judgements};
+	List	   *judged = NIL;
+	ListCell   *lc;
+
+	if (alone(judge, &court, false))
+		return judgements;
+	foreach(lc, judgements)
+	{
+		Court		single = {d, list_make1(lfirst(lc))};
+
+		if (alone(judge, &single, true))
+			judged = lappend(judged, lfirst(lc));
+		else
+		{
+			give_up(d, ((Judgement *) lfirst(lc))->flight);
+			finish(d, ((Judgement *) lfirst(lc))->flight);
+		}
+	}
+	return judged;
 }
 
 /* By this owner, to this server: asked once for all prepared together. */
-static void
-find_credentials(Prepared *prepared, List *others)
+static bool
+has_credentials(Prepared *prepared, List *others)
 {
 	Endpoint   *endpoint = prepared->flight->endpoint;
 	ListCell   *lc;
@@ -495,18 +597,19 @@ find_credentials(Prepared *prepared, List *others)
 		{
 			prepared->credentials = other->credentials;
 			prepared->problem = other->problem;
-			return;
+			return true;
 		}
 	}
-	prepared->credentials = wf_server_credentials(endpoint->server, wf_owner_role(prepared->o->owner), &prepared->problem);
+	return false;
 }
 
 static void
-prepare_credentials(void *argument)
+find_credentials(void *argument)
 {
-	Prepared   *prepared = linitial((List *) argument);
+	Prepared   *prepared = argument;
 
-	find_credentials(prepared, lsecond((List *) argument));
+	prepared->credentials = wf_server_credentials(prepared->flight->endpoint->server, wf_owner_role(prepared->o->owner),
+												  &prepared->problem);
 }
 
 /* The message and its credentials, in the current context. */
@@ -518,9 +621,79 @@ prepare_one(List *all, Flight *flight, Outgoing *o)
 	prepared->flight = flight;
 	prepared->o = o;
 	prepared->problem = "the credentials can't be read";
-	if (!alone(prepare_credentials, list_make2(prepared, all)))
+	if (!has_credentials(prepared, all) && !alone(find_credentials, prepared, true))
 		prepared->credentials = NULL;
 	return lappend(all, prepared);
+}
+
+/* Is there a connection for one more message to the endpoint, beside "more", to all, that are about to begin? */
+static bool
+can_begin(const Delivery *d, const Endpoint *endpoint, int more)
+{
+	if (endpoint->server == NULL)
+		return true;
+	return endpoint->sending + endpoint->beginning < wf_endpoint_connections(endpoint) &&
+		is_within_limit(d->sending + more, endpoint->sending + endpoint->beginning);
+}
+
+/*
+ * Up to "most" of those not yet begun for which there are connections, and those that have
+ * waited for too long, which are not to be sent now: others may decide about them again.
+ */
+static List *
+next_to_begin(Delivery *d, bool send, int most)
+{
+	List	   *next = NIL;
+	int			more = 0;
+	TimestampTz stale = GetCurrentTimestamp() - STALE;
+	dlist_iter	iter;
+	ListCell   *lc;
+
+	foreach(lc, d->endpoints)
+		((Endpoint *) lfirst(lc))->beginning = 0;
+	dlist_foreach(iter, &d->fresh)
+	{
+		Flight	   *flight = dlist_container(Flight, node, iter.cur);
+		bool		now = send && can_begin(d, flight->endpoint, more);
+		Judgement  *judgement;
+
+		if (list_length(next) == most)
+			break;
+		if (!now && send && flight->claimed_at > stale)
+			continue;
+		judgement = palloc0(sizeof(Judgement));
+		judgement->flight = flight;
+		judgement->send = now;
+		next = lappend(next, judgement);
+		if (!now)
+			continue;
+		flight->endpoint->beginning++;
+		more++;
+	}
+	return next;
+}
+
+bool
+wf_delivery_can_begin(Delivery *d, bool send)
+{
+	MemoryContext old = MemoryContextSwitchTo(d->turn_context);
+	bool		can = next_to_begin(d, send, 1) != NIL;
+
+	MemoryContextSwitchTo(old);
+	return can;
+}
+
+long
+wf_delivery_record_after(const Delivery *d)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (dlist_is_empty(unconstify(dlist_head *, &d->fresh)) || d->careful || d->dropped || d->opening != NIL ||
+		list_length(d->results) >= RESULTS_TOGETHER)
+		return 0;
+	if (now < d->recorded_at || now - d->recorded_at >= RECORD_AFTER_MS * 1000)
+		return 0;
+	return RECORD_AFTER_MS - (long) ((now - d->recorded_at) / 1000);
 }
 
 /* Up to PREPARED_MAX of those not yet begun, in the turn's context. */
@@ -528,35 +701,32 @@ List *
 wf_delivery_prepare(Delivery *d, bool send)
 {
 	List	   *prepared = NIL;
-	List	   *some = list_copy_tail(d->fresh, Max(0, list_length(d->fresh) - PREPARED_MAX));
 	Size		bytes = bytes_on_their_way(d);
 	ListCell   *lc;
 
 	d->now = wf_clock_now();
 	d->obstacle = wf_egress_obstacle();
 	wf_token_prepare();
-	foreach(lc, some)
+	foreach(lc, judge_all(d, next_to_begin(d, send && d->obstacle == NULL, PREPARED_MAX)))
 	{
-		Judgement	judgement = {d, lfirst(lc), send && d->obstacle == NULL};
+		Judgement  *judgement = lfirst(lc);
+		Flight	   *flight = judgement->flight;
+		Dropped		dropped = {judgement, d->now};
 
-		if (!alone(judge_flight, &judgement))
-			give_up(d, judgement.flight);
-		else if (judgement.verdict.kind == VERDICT_SEND)
+		if (judgement->verdict.kind == VERDICT_SEND)
 		{
-			bytes += judgement.flight->bytes;
-			if (bytes > BYTES_MAX && bytes > judgement.flight->bytes)
+			bytes += flight->bytes;
+			if (bytes <= BYTES_MAX || bytes == flight->bytes)
 			{
-				judgement.verdict.kind = VERDICT_BACK;
-				judgement.verdict.due = d->now + CROWDED;
-				wf_claim_drop(judgement.flight, &judgement.verdict, d->now);
-			}
-			else
-			{
-				prepared = prepare_one(prepared, judgement.flight, judgement.verdict.o);
+				prepared = prepare_one(prepared, flight, judgement->verdict.o);
 				continue;
 			}
+			judgement->verdict.kind = VERDICT_BACK;
+			judgement->verdict.due = d->now + CROWDED;
 		}
-		finish(d, judgement.flight);
+		if (!alone(drop_claim, &dropped, true))
+			give_up(d, flight);
+		finish(d, flight);
 	}
 	return prepared;
 }
@@ -584,11 +754,15 @@ begin_one(Delivery *d, const Prepared *prepared)
 	};
 
 	flight->begun = true;
-	d->fresh = list_delete_ptr(d->fresh, flight);
+	no_longer_fresh(flight);
 	if (prepared->credentials == NULL)
 		result.error = unconstify(char *, prepared->problem);
 	else if (wf_transport_begin(prepared->o, flight->attempt, flight->endpoint->server, prepared->credentials, d->now, &result))
+	{
+		flight->endpoint->sending++;
+		d->sending++;
 		return;
+	}
 	keep_result(d, &result);
 }
 
@@ -656,7 +830,7 @@ wf_delivery_adopt(Delivery *d, int limit)
 	{
 		Unreadable	orphan = {lfirst(lc), d->now};
 
-		if (!alone(adopt_orphan, &orphan))
+		if (!alone(adopt_orphan, &orphan, true))
 			give_up(d, orphan.flight);
 	}
 	return list_length(orphans) == limit;

@@ -19,7 +19,9 @@ typedef struct Delivery
 	DeliveryQueue *queue;
 	List	   *endpoints;
 	HTAB	   *flights;				/* FlightEntry: what is committed as on its way */
-	List	   *fresh;					/* Flight *: of them, those not yet begun */
+	dlist_head	fresh;					/* Flight: of them, those not yet begun, oldest first */
+	int			sending;				/* of them, those the transport has */
+	TimestampTz recorded_at;			/* server's clock: the last first part of a turn */
 	List	   *results;				/* TransferResult *: ended, not yet written */
 	List	   *opening;				/* struct Chain *: to be opened after the next read */
 	bool		dropped;				/* claims were, since: there is room for others */
@@ -31,6 +33,8 @@ typedef struct Delivery
 	TimestampTz wake_at;				/* engine time; DT_NOEND: only if woken */
 	bool		waits;					/* for room or time: what is due has not left yet */
 	int			first_lane;				/* each in its turn */
+	int			with_room;				/* messages marked for which there are connections */
+	int			ahead;					/* the others */
 
 	/* the transaction that runs */
 	List	   *claimed;				/* Flight * */
@@ -44,6 +48,12 @@ extern void wf_delivery_record(Delivery *delivery, bool claim);
 /* It has committed, or was rolled back. */
 extern void wf_delivery_recorded(Delivery *delivery);
 extern void wf_delivery_rolled_back(Delivery *delivery);
+
+/* Is it time to write down what has ended, and to claim?  Milliseconds until it is (-1: not before
+ * something happens). */
+extern long wf_delivery_record_after(const Delivery *delivery);
+/* Is there one not yet begun that can begin, or has waited for too long? */
+extern bool wf_delivery_can_begin(Delivery *delivery, bool send);
 
 /* Some of those not yet begun: in a transaction, what is to be known; after it, their beginning. */
 extern List *wf_delivery_prepare(Delivery *delivery, bool send);

@@ -28,6 +28,8 @@
 #define BREAKER_FIRST (30 * USECS_PER_SEC)
 #define BREAKER_LONGEST (15 * USECS_PER_MINUTE)
 #define GIVE_UP (5 * USECS_PER_DAY)		/* of failures without a success: it is disabled */
+#define AHEAD_TIME (20 * INT64CONST(1000))	/* microseconds: marked ahead is what it answers in that time */
+#define AHEAD_MOST 256
 #define LEAST_PACE (1.0 / 64)
 #define LONGEST_PAUSE (5 * USECS_PER_MINUTE)	/* of the endpoint; the message itself may wait longer */
 
@@ -121,13 +123,46 @@ has_token(Endpoint *endpoint, TimestampTz now, TimestampTz *when)
 	return false;
 }
 
-/* Connections it takes now; one, if it is asked whether it is back. */
-static int
-connections(const Endpoint *endpoint)
+int
+wf_endpoint_connections(const Endpoint *endpoint)
 {
 	if (endpoint->open_until != 0)
 		return 1;
 	return Max(1, (int) (endpoint->server->concurrency * endpoint->pace));
+}
+
+bool
+wf_endpoint_rests(const Endpoint *endpoint, TimestampTz now, TimestampTz *until)
+{
+	*until = endpoint->disabled_at != 0 ? DT_NOEND : Max(endpoint->open_until, endpoint->pause_until);
+	return *until > now;
+}
+
+/*
+ * To mark a message costs a flush, whose time is nobody's: of an endpoint that answers
+ * at once, more are marked together than it has connections, and begin as those become
+ * free.  Not so with mail: what a crash finds marked there, may be lost.
+ */
+void
+wf_endpoint_measure(Endpoint *endpoint)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64		elapsed = now - endpoint->counted;
+	int			most;
+
+	if (endpoint->counted == 0 || elapsed < 0)
+		elapsed = AHEAD_TIME;
+	most = (int) Min(endpoint->answers * AHEAD_TIME / Max(elapsed, AHEAD_TIME), AHEAD_MOST);
+	if (elapsed >= AHEAD_TIME)
+	{
+		endpoint->ahead = most;
+		endpoint->answers = 0;
+		endpoint->counted = now;
+	}
+	else
+		endpoint->ahead = Max(endpoint->ahead, most);
+	if (endpoint->server == NULL || endpoint->server->type != SERVER_HTTP || endpoint->open_until != 0 || endpoint->pace < 1)
+		endpoint->ahead = 0;
 }
 
 bool
@@ -138,10 +173,9 @@ wf_endpoint_room(Endpoint *endpoint, TimestampTz now, TimestampTz *when)
 		return true;					/* its messages end without a connection */
 	if (endpoint->disabled_at != 0)
 		return false;
-	if (endpoint->active >= connections(endpoint))
+	if (endpoint->active >= wf_endpoint_connections(endpoint) + endpoint->ahead)
 		return false;
-	*when = Max(endpoint->open_until, endpoint->pause_until);
-	if (*when > now)
+	if (wf_endpoint_rests(endpoint, now, when))
 		return false;
 	return has_token(endpoint, now, when);
 }
@@ -166,6 +200,7 @@ wf_endpoint_end(Endpoint *endpoint)
 void
 wf_endpoint_answered(Endpoint *endpoint)
 {
+	endpoint->answers++;
 	endpoint->pace = Min(1, endpoint->pace * 1.1);
 	endpoint->failures = 0;
 	if (endpoint->disabled_at != 0 || endpoint->failing_since == 0)

@@ -14,7 +14,12 @@ typedef struct Endpoint
 	char	   *name;
 	Server	   *server;					/* NULL: there is none of that name */
 	uint64		loaded;					/* when, in catalog changes */
-	int			active;					/* messages on their way */
+	int			active;					/* messages marked as on their way */
+	int			sending;				/* of them, those the transport has */
+	int			beginning;				/* beside those: about to be handed to it */
+	int			ahead;					/* messages that may be marked beside, before there is a connection for them */
+	int			answers;				/* since "counted" */
+	TimestampTz counted;				/* server's clock */
 	double		tokens;
 	TimestampTz filled;					/* engine time; 0 = never yet */
 	double		pace;					/* part of rate and connections it takes now, up to 1 */
@@ -35,6 +40,12 @@ extern void wf_endpoint_load(Endpoint *endpoint);
 /* May a message leave now?  If not, *when is when to ask again; DT_NOEND: when something has
  * ended, or somebody enables it. */
 extern bool wf_endpoint_room(Endpoint *endpoint, TimestampTz now, TimestampTz *when);
+/* Connections it takes now; one, if it is asked whether it is back. */
+extern int	wf_endpoint_connections(const Endpoint *endpoint);
+/* Is it left alone now?  Until when (DT_NOEND: until somebody enables it). */
+extern bool wf_endpoint_rests(const Endpoint *endpoint, TimestampTz now, TimestampTz *until);
+/* Finds how many may be marked ahead: as many as it answers in a short while. */
+extern void wf_endpoint_measure(Endpoint *endpoint);
 /* One leaves. */
 extern void wf_endpoint_begin(Endpoint *endpoint);
 /* One that left is no longer on its way. */
