@@ -21,15 +21,6 @@
 /* Bytes of text in an encoded word: 45 are 60 in base64, and with =?UTF-8?B??= 72. */
 #define WORD_BYTES 45
 
-static bool
-has_control(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char) *text < 0x20 || *text == 0x7f)
-			return true;
-	return false;
-}
-
 /* May it stand as it is: ASCII, nothing that looks like an encoded word, no word that
  * can't be folded. */
 static bool
@@ -301,7 +292,7 @@ write_own(StringInfo to, const Outgoing *o, const char **problem)
 			return false;
 		}
 		text = pnstrdup(value.val.string.val, value.val.string.len);
-		if (has_control(text) || (token == WJB_KEY && (!is_plain(text) || strpbrk(text, " :") || *text == '\0' || *text == '.')))
+		if (wf_has_control(text) || (token == WJB_KEY && (!is_plain(text) || strpbrk(text, " :") || *text == '\0' || *text == '.')))
 		{
 			*problem = "a header has characters that are not allowed there";
 			return false;
@@ -323,7 +314,7 @@ wf_mail_write_headers(StringInfo to, const Outgoing *o, const Server *server, co
 	char	   *from_name = wf_message_option(o->options, "from_name");
 	char	   *to_name = wf_message_option(o->options, "to_name");
 
-	if ((o->subject && has_control(o->subject)) || (from_name && has_control(from_name)) || (to_name && has_control(to_name)))
+	if ((o->subject && wf_has_control(o->subject)) || (from_name && wf_has_control(from_name)) || (to_name && wf_has_control(to_name)))
 	{
 		*problem = "a header has characters that are not allowed there";
 		return false;

@@ -170,8 +170,8 @@ wf_message_option(const Jsonb *options, const char *name)
 
 /* --- characters --- */
 
-static bool
-has_control(const char *text)
+bool
+wf_has_control(const char *text)
 {
 	for (; *text; text++)
 		if ((unsigned char) *text < 0x20 || *text == 0x7f)
@@ -271,7 +271,7 @@ header_problem(const char *name, const char *value, bool mail)
 		return "the name of a header has characters that are not allowed there";
 	if (mail ? is_listed(name, mail_own, lengthof(mail_own)) : is_listed(name, http_own, lengthof(http_own)))
 		return psprintf("header %s is not the message's to set", name);
-	if (mail ? has_control(value) : !is_printable(value))
+	if (mail ? wf_has_control(value) : !is_printable(value))
 		return psprintf("the value of header %s has characters that are not allowed there", name);
 	return NULL;
 }
@@ -344,7 +344,7 @@ options_problem(const Message *message)
 	for (int i = 0; i < lengthof(words); i++)
 	{
 		text = wf_message_option(message->options, words[i]);
-		if (text ? has_control(text) || strlen(text) > MAX_WORD * 2 || *text == '\0' : member_of(message->options, words[i]) != NULL)
+		if (text ? wf_has_control(text) || strlen(text) > MAX_WORD * 2 || *text == '\0' : member_of(message->options, words[i]) != NULL)
 			return psprintf("option %s is a text of at most %d bytes without control characters", words[i], MAX_WORD * 2);
 	}
 	text = wf_message_option(message->options, "class");
@@ -397,7 +397,7 @@ attachment_problem(const JsonbValue *attachment, int64 *bytes)
 	JsonbValue *inline_id = member_of_value(attachment, "inline");
 	int64		size;
 
-	if (name == NULL || *name == '\0' || strlen(name) > MAX_WORD || has_control(name) || strpbrk(name, "/\\"))
+	if (name == NULL || *name == '\0' || strlen(name) > MAX_WORD || wf_has_control(name) || strpbrk(name, "/\\"))
 		return "an attachment needs a name without slashes and control characters";
 	if (type && !is_media_type(type))
 		return "the type of an attachment is no media type";
@@ -497,7 +497,7 @@ addresses_problem(const Message *message)
 	{
 		const char *name = wf_message_option(message->options, names[i]);
 
-		if (name ? has_control(name) || strlen(name) > MAX_WORD : member_of(message->options, names[i]) != NULL)
+		if (name ? wf_has_control(name) || strlen(name) > MAX_WORD : member_of(message->options, names[i]) != NULL)
 			return psprintf("option %s is a text of at most %d bytes without control characters", names[i], MAX_WORD);
 	}
 	return NULL;
@@ -513,7 +513,7 @@ mail_problem(const Message *message)
 
 	if (problem == NULL)
 		problem = copies_problem(message);
-	if (problem == NULL && message->subject && (has_control(message->subject) || strlen(message->subject) > MAX_SUBJECT))
+	if (problem == NULL && message->subject && (wf_has_control(message->subject) || strlen(message->subject) > MAX_SUBJECT))
 		problem = psprintf("its subject has control characters, or more than %d bytes", MAX_SUBJECT);
 	if (problem == NULL && message->body == NULL && html == NULL)
 		problem = "it has neither a text nor HTML";

@@ -47,4 +47,7 @@ extern char *wf_message_problem(const Message *message);
 /* Text of an option (a string, number or boolean), NULL if it is not there. */
 extern char *wf_message_option(const Jsonb *options, const char *name);
 
+/* Is there a control character in it: what could end a line? */
+extern bool wf_has_control(const char *text);
+
 #endif

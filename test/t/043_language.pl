@@ -5,35 +5,13 @@ use warnings;
 
 use AutomationTest qw(new_server owner_database);
 use FindBin;
+use PageExamples qw(examples plain);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 # whoever runs the tests
 $ENV{PGUSER} = 'postgres';
-
-# Examples in order: line, statements, the output shown or undef.
-sub examples
-{
-	my ($page) = @_;
-	my @found;
-	my $line = 1;
-
-	foreach my $part (split(/^(```.*?^```\n)/ms, $page))
-	{
-		push(@found, { line => $line, sql => $1 }) if $part =~ /\A```sql\n(.*)^```\n\z/ms;
-		$found[-1]->{shown} = $1 if @found && $part =~ /\A```text\n(.*)^```\n\z/ms;
-		$line += ($part =~ tr/\n//);
-	}
-	return @found;
-}
-
-# Without what psql adds for the eye.
-sub plain
-{
-	my ($text) = @_;
-	return join("\n", map { s/\s+$//r } grep { /\S/ && !/^\(\d+ rows?\)$/ && !/^CALL$/ } split(/\n/, $text));
-}
 
 my $page = slurp_file("$FindBin::Bin/../../doc/language.md");
 my @examples = examples($page);
