@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
@@ -185,7 +186,15 @@ on_open(void *transfer, curlsocktype purpose, struct curl_sockaddr *address)
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
 	t->opened++;
+	wf_transport_opened(fd);
 	return fd;
+}
+
+static int
+on_close(void *nothing, curl_socket_t fd)
+{
+	wf_transport_closed(fd);
+	return close(fd);
 }
 
 /* The connection is there; the request is not on its way yet. */
@@ -257,13 +266,31 @@ wf_transfer_free(Transfer *t)
 	pfree(t);
 }
 
+/* Of a handle that goes on to a transfer of the same kind: what was this one's. */
+static void
+forget_message(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) 0);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 0L);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, 0L);
+}
+
 void
 wf_transfer_clean(Transfer *t)
 {
 	if (t->kind != NULL)
 		t->kind->release(t);
 	t->kind = NULL;
-	curl_easy_reset(t->easy);
+	if (t->similar)
+		forget_message(t->easy);
+	else
+	{
+		curl_easy_reset(t->easy);
+		t->kept_timeout = t->kept_connect_timeout = 0;
+	}
+	t->similar = false;
 	wf_slist_forget(t->headers);
 	t->headers = NULL;
 	t->state = NULL;
@@ -342,6 +369,7 @@ set_callbacks(Transfer *t)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, (void *) t);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);	/* the connection may outlive t */
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, (void *) t);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
@@ -385,10 +413,22 @@ wf_transfer_prepare(Transfer *t, const Outgoing *o, const Server *server,
 	t->kind = strcmp(o->kind, "mail") == 0 ? &wf_transfer_mail : &wf_transfer_http;
 	t->allow_private = server->trusted && server->allow_private;
 	t->answer.limit = server->answer_limit;
-	set_bounds(t->easy, server);
-	set_ways(t->easy);
-	set_tls(t->easy, server);
-	set_callbacks(t);
+	if (t->kept_timeout != 0 &&
+		(t->kind != &wf_transfer_http || t->kept_timeout != server->timeout || t->kept_connect_timeout != server->connect_timeout))
+	{
+		curl_easy_reset(t->easy);
+		t->kept_timeout = 0;
+	}
+	if (t->kept_timeout == 0)
+	{
+		/* handles are their pool's: what else a server says is the same for all of it */
+		set_bounds(t->easy, server);
+		set_ways(t->easy);
+		set_tls(t->easy, server);
+		set_callbacks(t);
+		t->kept_timeout = server->timeout;
+		t->kept_connect_timeout = server->connect_timeout;
+	}
 	return prepare_kind(t, o, server, credentials, result);
 }
 

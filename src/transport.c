@@ -98,22 +98,87 @@ wf_transport_descriptor(void)
 
 /* --- what curl tells --- */
 
+/*
+ * A connection goes from one transfer to the next, and each time curl would have its
+ * socket taken out of the descriptor and put in again.  Instead it stays in there until it
+ * is closed, or until something comes that no transfer waits for.  Only sockets whose
+ * beginning and end we are told can stay.
+ */
+typedef struct Watched
+{
+	bool		stays;
+	bool		wanted;					/* by a transfer */
+	uint32		events;					/* it is in the descriptor for these; 0 = it is not */
+} Watched;
+
+static Watched *watched = NULL;			/* by number of the socket; malloc'd, for callbacks */
+static int	nwatched = 0;
+
+/* NULL: one that does not stay. */
+static Watched *
+staying(int fd)
+{
+	return fd >= 0 && fd < nwatched && watched[fd].stays ? &watched[fd] : NULL;
+}
+
+void
+wf_transport_opened(int fd)
+{
+	if (fd >= nwatched)
+	{
+		int			n = Max(fd + 1, Max(256, 2 * nwatched));
+		Watched    *grown = realloc(watched, n * sizeof(Watched));
+
+		if (grown == NULL)
+			return;
+		memset(grown + nwatched, 0, (n - nwatched) * sizeof(Watched));
+		watched = grown;
+		nwatched = n;
+	}
+	watched[fd] = (Watched) {.stays = true};
+}
+
+void
+wf_transport_closed(int fd)
+{
+	if (fd < nwatched)
+		watched[fd] = (Watched) {0};
+}
+
+static void
+no_longer_watched(int fd)
+{
+	Watched    *known = staying(fd);
+
+	(void) epoll_ctl(descriptor, EPOLL_CTL_DEL, fd, NULL);
+	if (known)
+		known->events = 0;
+}
+
 static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *pool_arg, void *known)
+on_socket(CURL *easy, curl_socket_t fd, int what, void *pool_arg, void *arg)
 {
 	Pool	   *pool = pool_arg;
+	Watched    *known = staying(fd);
 	struct epoll_event event = {0};
 
+	if (known)
+		known->wanted = what != CURL_POLL_REMOVE;
 	if (what == CURL_POLL_REMOVE)
 	{
-		(void) epoll_ctl(descriptor, EPOLL_CTL_DEL, fd, NULL);
+		if (known == NULL || known->events != EPOLLIN)
+			no_longer_watched(fd);
 		return 0;
 	}
 	if (what & CURL_POLL_IN)
 		event.events |= EPOLLIN;
 	if (what & CURL_POLL_OUT)
 		event.events |= EPOLLOUT;
+	if (known && known->events == event.events && event.events != 0)
+		return 0;
 	event.data.u64 = ((uint64) pool->place << 32) | (uint32) fd;
+	if (known)
+		known->events = event.events;
 	if (epoll_ctl(descriptor, EPOLL_CTL_MOD, fd, &event) == 0)
 		return 0;
 	return epoll_ctl(descriptor, EPOLL_CTL_ADD, fd, &event);
@@ -312,7 +377,7 @@ end_transfer(Pool *pool, Transfer *t)
 {
 	if (t->talk_socket >= 0)
 	{
-		(void) epoll_ctl(descriptor, EPOLL_CTL_DEL, t->talk_socket, NULL);
+		no_longer_watched(t->talk_socket);
 		/* curl would take leave of the server, and wait for that */
 		(void) shutdown(t->talk_socket, SHUT_RDWR);
 		pool->talkers--;
@@ -413,6 +478,7 @@ begins_to_talk(Pool *pool, Transfer *t, CURLcode code)
 	if (code != CURLE_OK || t->kind->talk == NULL ||
 		curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
 		return false;
+	no_longer_watched(fd);				/* it is ours from here on */
 	t->talk_socket = fd;
 	pool->talkers++;
 	return true;
@@ -517,6 +583,8 @@ wf_transport_work(void)
 
 			if (t != NULL)
 				t->talk_ready = true;
+			else if (staying(fd) && !staying(fd)->wanted)
+				no_longer_watched(fd);	/* curl sees what it is when it wants to use it again */
 			else
 				act(pools[place], fd, what);
 		}

@@ -140,10 +140,12 @@ set_method(Transfer *t, const Outgoing *o, const char *body, TransferResult *res
 		curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
 	else if (body != NULL || strcmp(method, "POST") == 0)
 	{
+		t->similar = strcmp(method, "POST") == 0;
 		curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) (body != NULL ? strlen(body) : 0));
 		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body != NULL ? body : "");
-		curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, method);
+		if (!t->similar)
+			curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, method);
 	}
 	else if (strcmp(method, "GET") == 0)
 		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);

@@ -71,6 +71,11 @@ struct Transfer
 	bool		connected;				/* connection is ready, TLS and login too, and its address allowed: the request
 										 * may leave from here on */
 	bool		allow_private;
+	bool		similar;				/* kinds: nothing was set that clean does not undo */
+
+	/* what the handle still has of the transfer before: all that every one has, with these; 0 = nothing */
+	int			kept_timeout;
+	int			kept_connect_timeout;
 
 	/* while the kind speaks itself */
 	int			talk_socket;			/* -1 = it does not */
@@ -95,6 +100,12 @@ struct Transfer
 
 extern const TransferKind wf_transfer_http;		/* transport_http.c */
 extern const TransferKind wf_transfer_mail;		/* transport_mail.c */
+
+/* --- transport.c, for callbacks --- */
+
+/* A socket was made for a connection, or is about to be closed. */
+extern void wf_transport_opened(int fd);
+extern void wf_transport_closed(int fd);
 
 /* --- transfer.c --- */
 
