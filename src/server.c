@@ -30,6 +30,8 @@
 #include "settings.h"
 #include "url.h"
 
+#define PLAIN_PATH_MAX 500				/* bytes */
+
 /* What counts only on a superuser's server becomes what it is without. */
 static void
 distrust(Server *server)
@@ -251,11 +253,40 @@ is_relative(const char *target)
 	return target == NULL || target[0] == '\0' || target[0] == '/' || target[0] == '?';
 }
 
+/*
+ * The whole URL if target is the server's url and a path of plain segments behind it, as
+ * most are: such a text is canonical as it is, and below the server's url whatever that
+ * is.  NULL: to be taken apart.
+ */
+static char *
+plainly_below(const Server *server, const char *target)
+{
+	size_t		length = strlen(server->url);
+	const char *path = target;
+
+	if (target == NULL)
+		return NULL;
+	if (target[0] != '/')
+	{
+		if (strncmp(target, server->url, length) != 0)
+			return NULL;
+		path = target + length;
+	}
+	if (path[0] != '/' || strlen(path) > PLAIN_PATH_MAX)
+		return NULL;
+	for (const char *c = path; *c != '\0'; c++)
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+			  *c == '-' || *c == '_' || (*c == '/' && c[1] != '/')))
+			return NULL;
+	return psprintf("%s%s", server->url, path);
+}
+
 char *
 wf_server_url(const Server *server, const char *target, const char **problem)
 {
 	Url		   *url;
 	Url		   *base;
+	char	   *plain;
 
 	*problem = NULL;
 	if (server->type == SERVER_SMTP)
@@ -263,6 +294,8 @@ wf_server_url(const Server *server, const char *target, const char **problem)
 		*problem = "the server takes mail, not requests";
 		return NULL;
 	}
+	if ((plain = plainly_below(server, target)) != NULL)
+		return plain;
 	if (is_relative(target))
 		url = wf_url_parse(psprintf("%s%s", server->url, target ? target : ""), problem);
 	else
