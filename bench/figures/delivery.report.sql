@@ -20,7 +20,7 @@ FROM (VALUES ('alone', 1, 'alone'), ('beside', 2, 'beside who hangs')) AS l (var
 ORDER BY l.position;
 
 \qecho
-\qecho 'Memory of the delivery worker (resident), before and after:'
+\qecho 'Memory of the delivery worker (resident, shared buffers left out), before and after:'
 \qecho
 SELECT pg_temp.shown(pg_temp.noted('delivery memory', 'messages'), 0) AS "deliveries",
 	pg_temp.shown(pg_temp.noted('delivery memory', 'before'), 0) AS "before, kB", pg_temp.shown(pg_temp.noted('delivery memory', 'after'), 0) AS "after, kB";

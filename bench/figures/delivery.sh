@@ -123,9 +123,10 @@ delivery_beside_hanging()
 	done
 }
 
+# Without the pages of shared buffers it has touched, which VmRSS has as well
 delivery_rss()
 {
-	awk '/^VmRSS/ { print $2 }' "/proc/$(worker 'automation delivery%')/status"
+	awk '/^RssAnon/ { print $2 }' "/proc/$(worker 'automation delivery%')/status"
 }
 
 delivery_memory()
