@@ -6,7 +6,8 @@
 # servers belong to the user postgres.
 
 unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE
-export LC_ALL=C.UTF-8
+# The framework of the TAP tests unsets LC_ALL: what their servers are made with is LANG then.
+export LC_ALL=C.UTF-8 LANG=C.UTF-8
 
 die()
 {

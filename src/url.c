@@ -331,6 +331,8 @@ wf_url_parse(const char *text, const char **problem)
 			*problem = "its port is not a number between 1 and 65535";
 		else if (code == CURLUE_UNSUPPORTED_SCHEME || code == CURLUE_BAD_SCHEME)
 			*problem = "its scheme is none of http, https, smtp and smtps";
+		else if (code == CURLUE_BAD_HOSTNAME)	/* newer libraries find more that canonical_host() would */
+			*problem = "its host is not valid";
 	}
 	PG_FINALLY();
 	{
