@@ -417,3 +417,22 @@ END;
 COMMENT ON FUNCTION automation.feed_items(text) IS
     'Items of a feed (RSS 0.9 to 2.0, RDF, Atom), in its order: guid (what names the item, never NULL), title, link, published_at, summary '
     '(as it is: mostly HTML of somebody else''s), author; what is missing is NULL. No rows: it is not a feed, automation.feed_problem() says why';
+
+-- What the service said last, for those who ask again and again
+
+CREATE FUNCTION automation.last_answer(server text, path text) RETURNS text
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_last_answer';
+COMMENT ON FUNCTION automation.last_answer(text, text) IS
+    'Body of the answer to the newest GET that the server answered 2xx at this path (or whole URL), of messages of roles the caller is a '
+    'member of; NULL: there is none. Errors: 42704 no such server, 22023 the server does not cover the path';
+
+CREATE FUNCTION automation.feed_items(
+    server text, path text, OUT guid text, OUT title text, OUT link text, OUT published_at timestamptz, OUT summary text, OUT author text)
+    RETURNS SETOF record LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT i.guid, i.title, i.link, i.published_at, i.summary, i.author
+    FROM automation.feed_items(automation.last_answer(server, path)) i;
+END;
+COMMENT ON FUNCTION automation.feed_items(text, text) IS
+    'Items of the feed that automation.last_answer() has of this server and path, as of automation.feed_items(text); nothing is fetched: a '
+    'workflow sends automation.http_request(''GET'', path, server => server). No rows: nothing was fetched yet, or it is no feed';

@@ -730,7 +730,8 @@ SELECT h.at,
        pg_catalog.concat_ws(' ',
            CASE h.event
                WHEN 'entered' THEN 'enters'
-               WHEN 'delivery' THEN 'message ' || (h.detail ->> 'message') || ' is ' || (h.detail ->> 'state')
+               WHEN 'delivery' THEN 'message ' || (h.detail ->> 'message')
+                   || CASE h.detail ->> 'state' WHEN 'retry' THEN ' will be tried again' ELSE ' is ' || (h.detail ->> 'state') END
                WHEN 'goal' THEN 'goal ' || (h.detail ->> 'goal')
                WHEN 'not_entered' THEN 'does not enter'
                WHEN 'waiting' THEN 'waits'
@@ -745,7 +746,7 @@ SELECT h.at,
                WHEN 'allowed_again' THEN 'may enter again'
                WHEN 'not_allowed_again' THEN 'may not enter again'
                ELSE pg_catalog.replace(h.event, '_', ' ')
-           END || coalesce(': ' || coalesce(words.words, nullif(pg_catalog.replace(h.reason, '_', ' '), 'error')), ''),
+           END || coalesce(': ' || coalesce(said.words, words.words, nullif(pg_catalog.replace(h.reason, '_', ' '), 'error')), ''),
            CASE
                WHEN h.event IN ('waiting', 'statement') THEN 'at line ' || place.line || ': ' || place.statement
                WHEN h.event IN ('retrying', 'failed', 'held') THEN 'at line ' || place.line
@@ -816,6 +817,45 @@ FROM automation.history h
          ('suspected_crash', 'the server went down while it ran'),
          ('unknown_time_zone', 'TIME ZONE gave a name the server does not know')
      ) words (reason, words) ON words.reason = h.reason
+     -- of messages
+     LEFT JOIN (VALUES
+         ('suppressed', 'nobody may write to the recipient'),
+         ('no_address', 'there is nobody to send it to'),
+         ('invalid_address', 'the recipient has no proper address'),
+         ('missing_token', 'its template asks for a value that is not there'),
+         ('already_sent', 'the recipient has had one of its family'),
+         ('recipient_cap', 'its server takes no more of one SEND'),
+         ('frequency_cap', 'the recipient has had as many as its server allows'),
+         ('monthly_cap', 'its server takes no more this month'),
+         ('timeout', 'it took too long'),
+         ('by_hand', 'by a command'),
+         ('reported', 'somebody has reported what became of it'),
+         ('status', 'the answer was an error'),
+         ('gone', 'the receiver wants no more of them'),
+         ('attempts', 'that was the last attempt'),
+         ('expired', 'it would be too late'),
+         ('no_server', 'its server is gone'),
+         ('not_permitted', 'its owner may not send it by that server'),
+         ('server_changed', 'its server is for other messages now'),
+         ('invalid_message', 'it is not such as may leave'),
+         ('bad_recipient', 'the mail server does not take the recipient'),
+         ('rejected', 'the mail server does not take it'),
+         ('connection_lost', 'nobody can tell whether it was received'),
+         ('address_refused', 'it would go to an address that may be inside'),
+         ('credentials', 'the credentials of its server can''t be used'),
+         ('login_denied', 'the mail server does not accept the login'),
+         ('dns', 'the name of the host leads nowhere'),
+         ('refused', 'there is no connection'),
+         ('connect_timeout', 'there was no connection in time'),
+         ('tls', 'TLS has failed'),
+         ('reset', 'the connection broke'),
+         ('too_large', 'the head of the answer is too large'),
+         ('invalid_answer', 'the answer makes no sense'),
+         ('no_memory', 'there is not enough memory'),
+         ('at_connect', 'the mail server does not greet'),
+         ('at_ehlo', 'the mail server does not go on after EHLO'),
+         ('failed', 'something else has failed')
+     ) said (reason, words) ON h.event = 'delivery' AND said.reason = h.reason
      CROSS JOIN LATERAL (SELECT coalesce((SELECT pg_catalog.string_agg(coalesce(t.text, 'null'), ', ' ORDER BY t.n)
                                           FROM pg_catalog.jsonb_array_elements_text(CASE WHEN h.key LIKE '[%' THEN h.key::jsonb END)
                                                WITH ORDINALITY t (text, n)), h.key) AS subject) k
@@ -826,7 +866,7 @@ COMMENT ON COLUMN automation.journal.at IS 'engine time at which it was done';
 COMMENT ON COLUMN automation.journal.workflow IS 'name of the workflow';
 COMMENT ON COLUMN automation.journal.subject IS 'table and primary key of the first argument, to read';
 COMMENT ON COLUMN automation.journal.enrollment IS 'id as in automation.enrollments';
-COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, goal, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, split_decided, warning, statement';
+COMMENT ON COLUMN automation.journal.event IS 'entered, not_entered, waiting, resumed, delivery, goal, ended, retrying, failed, held, released, migrated, allowed_again, not_allowed_again, split_decided, warning, statement';
 COMMENT ON COLUMN automation.journal.reason IS 'reason code, made to be compared; what says it in words';
 COMMENT ON COLUMN automation.journal.statement IS 'statement it stood on or that met an error';
 COMMENT ON COLUMN automation.journal.line IS 'line of that statement in the body of its version';

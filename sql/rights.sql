@@ -106,6 +106,9 @@ GRANT EXECUTE ON FUNCTION
     automation.feed_time(text), automation.feed_problem(text), automation.feed_items(text)
     TO PUBLIC;
 
+-- only answers to the caller's own messages
+GRANT EXECUTE ON FUNCTION automation.last_answer(text, text), automation.feed_items(text, text) TO PUBLIC;
+
 -- make messages of what the caller may read
 GRANT EXECUTE ON FUNCTION automation.email(text, anyelement, jsonb, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, name) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.email(text, text, jsonb, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, name) TO PUBLIC;

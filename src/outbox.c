@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -21,6 +22,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -30,6 +32,7 @@
 #include "event.h"
 #include "event_internal.h"
 #include "history.h"
+#include "message.h"
 #include "outbox.h"
 #include "store.h"
 
@@ -324,6 +327,56 @@ wf_outgoing_load(int64 id)
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return o;
+}
+
+/* Was it a GET to that address, answered 2xx? */
+static bool
+is_answered_get(StoredRow row, const char *server, const char *target)
+{
+	Jsonb	   *options;
+	const char *method;
+
+	if (get_int(row, COL_STATUS) / 100 != 2 || strcmp(get_text(row, COL_STATE), OUTGOING_SENT) != 0 ||
+		strcmp(get_text(row, COL_SERVER), server) != 0 || strcmp(get_text(row, COL_TARGET), target) != 0)
+		return false;
+	options = get_json(row, COL_OPTIONS);
+	method = options ? wf_message_option(options, "method") : NULL;
+	return method && strcmp(method, "GET") == 0;
+}
+
+/* Requests that are for nobody in particular are passed from the newest on. */
+char *
+wf_outgoing_last_answer(const char *server, const char *target, bool (*is_mine) (int owner))
+{
+	Relation	rel = wf_store_open("outgoing", AccessShareLock);
+	Relation	index = index_open(wf_store_index("outgoing_address"), AccessShareLock);
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "automation answer", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = CurrentMemoryContext;
+	char	   *answer = NULL;
+	bool		found = false;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyEntryInitialize(&key, SK_ISNULL | SK_SEARCHNULL, COL_ADDRESS, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
+	scan = systable_beginscan_ordered(rel, index, GetActiveSnapshot(), 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
+	{
+		StoredRow	row = {tuple, RelationGetDescr(rel)};
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(each);
+		MemoryContextSwitchTo(each);
+		found = is_answered_get(row, server, target) && is_mine(get_int(row, COL_OWNER));
+		MemoryContextSwitchTo(old);
+		if (found)
+			answer = get_text(row, COL_ANSWER);
+	}
+	systable_endscan_ordered(scan);
+	MemoryContextDelete(each);
+	index_close(index, NoLock);
+	table_close(rel, NoLock);
+	return answer;
 }
 
 bool

@@ -76,6 +76,11 @@ extern void wf_outgoing_insert(const Outgoing *o, TimestampTz due);
 extern Outgoing *wf_outgoing_load(int64 id);
 extern bool wf_outgoing_is_over(const Outgoing *o);
 
+/* The answer to the newest GET that this server answered 2xx at the address (canonical), among
+ * the messages of owners that are mine and that no recipient was named for; NULL: there is none.
+ * In the current context, under the active snapshot; is_mine is called in memory that is reset. */
+extern char *wf_outgoing_last_answer(const char *server, const char *target, bool (*is_mine) (int owner));
+
 /* That it may leave from due on, after so many attempts; the worker is woken at commit.  The
  * caller has seen to it that there is no other licence and that nobody sends it. */
 extern void wf_outgoing_license(const Outgoing *o, TimestampTz due, int attempt);

@@ -114,3 +114,90 @@ SELECT * FROM posted;
 SELECT state, reason, count(*) FROM automation.deliveries WHERE workflow = 'watch_feed' AND server = 'feeds_blog' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT failed FROM automation.workflows WHERE name = 'watch_feed';
 DROP FUNCTION watch_feed;
+
+-- The same by what the server said last: one workflow asks, the other starts when enough of it is new.
+DELETE FROM feed_item;
+CREATE FUNCTION fetch_feed(f feed) RETURNS bigint LANGUAGE workflow AS $$
+  EVERY '*/15 * * * *' FOR SELECT id FROM feed;
+  ENROLL AGAIN;
+BEGIN
+  SEND http_request('GET', f.path, server => 'feeds_blog', expires => '10 minutes');
+END $$;
+CREATE FUNCTION news(f feed) RETURNS bigint LANGUAGE workflow AS $$
+  EVERY '5-59/15 * * * *' FOR
+    SELECT f.id FROM feed f
+    WHERE f.at_least <= (SELECT count(*) FROM feed_items('feeds_blog', f.path) i
+                         WHERE NOT EXISTS (SELECT FROM feed_item s WHERE s.feed_id = f.id AND s.guid = i.guid));
+  ENROLL AGAIN;
+BEGIN
+  INSERT INTO feed_item (feed_id, guid, title, link)
+  SELECT f.id, i.guid, i.title, i.link FROM feed_items('feeds_blog', f.path) i ON CONFLICT DO NOTHING;
+  SEND slack('#news', string_agg(i.title, ' ' ORDER BY i.guid), server => 'feeds_slack') FROM feed_item i WHERE i.feed_id = f.id AND NOT i.told;
+  UPDATE feed_item SET told = true WHERE feed_id = f.id AND NOT told;
+END $$;
+-- At the quarter the blog answers so, five minutes later the other one looks.
+CREATE PROCEDURE blog(status int, body text) LANGUAGE plpgsql AS $$
+BEGIN
+  CALL automation.advance('10 minutes');
+  PERFORM automation.settle(id, CASE WHEN blog.status = 200 THEN 'sent' ELSE 'dead' END, blog.status, blog.body)
+  FROM automation.deliveries WHERE workflow = 'fetch_feed' AND state = 'queued';
+  CALL automation.advance('5 minutes');
+END $$;
+CREATE VIEW told AS SELECT count(*), (array_agg(body::json ->> 'text' ORDER BY id DESC))[1] AS last FROM automation.deliveries WHERE workflow = 'news';
+UPDATE feed SET path = '/news/../atom.xml?a=1';
+-- from now on a minute past when the other one looks
+CALL automation.advance('5 minutes');
+SELECT count(*) FROM automation.feed_items('feeds_blog', '/atom.xml?a=1');
+CALL blog(200, rss(1, 2));
+SELECT * FROM told;
+CALL blog(200, rss(1, 2, 3));
+SELECT * FROM told;
+CALL blog(200, rss(2, 3, 4, 5));
+SELECT * FROM told;
+-- an error hides nothing, and what is no feed has no items
+CALL blog(500, 'oops');
+SELECT string_agg(guid, ' ') FROM automation.feed_items('feeds_blog', '/atom.xml?a=1');
+CALL blog(200, '<html>');
+SELECT count(*) FROM automation.feed_items('feeds_blog', '/atom.xml?a=1');
+CALL blog(200, rss(3, 4, 5, 6));
+SELECT * FROM told;
+-- the address as SEND brings it into its form, and no other
+SELECT address, (SELECT string_agg(guid, ' ') FROM automation.feed_items('feeds_blog', address)) AS items
+FROM unnest(ARRAY['/atom.xml?a=1', '/./x/../atom.xml?a=1', 'HTTPS://Blog.Feeds.Example:443/atom.xml?a=1', '/atom.xml', '/rss.xml', '/ATOM.xml?a=1'])
+     WITH ORDINALITY u(address, n) ORDER BY n;
+SELECT count(*) FROM automation.feed_items(NULL, '/atom.xml?a=1');
+SELECT count(*) FROM automation.feed_items('feeds_none', '/atom.xml');
+SELECT count(*) FROM automation.feed_items('feeds_blog', 'https://elsewhere.example/atom.xml');
+-- what was asked otherwise is no answer to a GET, and one without a status is none
+CREATE FUNCTION ask(f feed, method text) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  SEND http_request(method, '/asked', server => 'feeds_blog');
+END $$;
+SELECT count(ask(f, m)) FROM feed f, unnest(ARRAY['POST', 'HEAD', 'GET']) m;
+CALL automation.run();
+SELECT options ->> 'method', automation.settle(id, 'sent', CASE options ->> 'method' WHEN 'GET' THEN 304 ELSE 200 END, options ->> 'method')
+FROM automation.deliveries WHERE workflow = 'ask' ORDER BY id;
+SELECT automation.last_answer('feeds_blog', '/asked');
+SELECT ask(f, 'GET') IS NOT NULL FROM feed f;
+CALL automation.run();
+SELECT automation.settle(id, 'sent', 206, 'a part') FROM automation.deliveries WHERE workflow = 'ask' AND state = 'queued';
+SELECT automation.last_answer('feeds_blog', '/asked');
+-- nobody reads what was answered to others
+\c - postgres
+CREATE ROLE feeds_stranger LOGIN;
+CREATE ROLE feeds_friend LOGIN IN ROLE app;
+CREATE ROLE feeds_distant LOGIN NOINHERIT IN ROLE app;
+GRANT USAGE ON FOREIGN SERVER feeds_blog TO feeds_stranger;
+SET ROLE feeds_stranger;
+SELECT automation.last_answer('feeds_blog', '/asked');
+SELECT count(*) FROM automation.feed_items('feeds_blog', '/atom.xml?a=1');
+SET ROLE feeds_distant;
+SELECT automation.last_answer('feeds_blog', '/asked');
+SET ROLE feeds_friend;
+SELECT automation.last_answer('feeds_blog', '/asked');
+SELECT string_agg(guid, ' ') FROM automation.feed_items('feeds_blog', '/atom.xml?a=1');
+RESET ROLE;
+REVOKE USAGE ON FOREIGN SERVER feeds_blog FROM feeds_stranger;
+DROP ROLE feeds_stranger, feeds_friend, feeds_distant;
+DROP FUNCTION feeds.fetch_feed, feeds.news, feeds.ask;
