@@ -459,7 +459,6 @@ take_row(DeliveryQueue *queue, HeapTuple tuple, TupleDesc desc)
 {
 	int64		id = DatumGetInt64(column(tuple, desc, DUE_ID));
 	Lane	   *lane = wf_queue_lane(queue, TextDatumGetCString(column(tuple, desc, DUE_SERVER)));
-	bool		found;
 	bool		loose;
 	Datum		key = heap_getattr(tuple, DUE_ORDERING_KEY, desc, &loose);
 	DueMessage *message;
@@ -467,10 +466,11 @@ take_row(DeliveryQueue *queue, HeapTuple tuple, TupleDesc desc)
 
 	if (!loose && lane->keyed_upto != 0 && id > lane->keyed_upto)
 		return;							/* behind those that were left out */
-	message = hash_search(queue->messages, &id, HASH_ENTER, &found);
+	message = hash_search(queue->messages, &id, HASH_FIND, NULL);
+	if (message)
+		wf_queue_remove(queue, message, false); /* that licence is gone: this one may be due earlier */
+	message = hash_search(queue->messages, &id, HASH_ENTER, NULL);
 	message->tid = tuple->t_self;
-	if (found)
-		return;							/* an older version of the row is gone by now */
 	message->attempt = DatumGetInt32(column(tuple, desc, DUE_ATTEMPT));
 	message->due = DatumGetTimestampTz(column(tuple, desc, DUE_DUE));
 	message->lane = lane;
