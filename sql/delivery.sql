@@ -50,7 +50,7 @@ FROM automation.outgoing m
      LEFT JOIN automation.outgoing_due d ON d.id = m.id
      LEFT JOIN automation.inflight f ON f.id = m.id
      CROSS JOIN LATERAL (SELECT (SELECT pg_catalog.string_agg(coalesce(t.text, 'null'), ', ' ORDER BY t.n)
-                                 FROM pg_catalog.jsonb_array_elements_text(CASE WHEN m.key LIKE '[%' THEN m.key::jsonb END)
+                                 FROM pg_catalog.jsonb_array_elements_text(CASE WHEN m.key LIKE '[%' THEN automation.json_or_null(m.key) END)
                                       WITH ORDINALITY t (text, n)) AS subject) k
      LEFT JOIN LATERAL (SELECT automation.suppressed(m.address, m.channel, m.class, m.list, o.role) AS reason
                         WHERE m.state = 'queued' AND m.address IS NOT NULL) stop ON true

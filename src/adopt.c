@@ -177,6 +177,13 @@ wf_restore_begins(void)
 	}
 }
 
+void
+wf_restore_holds(void)
+{
+	wf_engine_sql("UPDATE automation.outgoing SET state = 'held' WHERE state = 'queued'", "");
+	wf_engine_sql("UPDATE automation.outgoing_due SET due = 'infinity' WHERE due < 'infinity'", "");
+}
+
 /* --- each row --- */
 
 static Datum

@@ -32,6 +32,7 @@
 #include "suppression.h"
 
 #define INFLIGHT_COLUMNS 3
+#define UID_MAX 64						/* characters */
 
 /* --- the licence --- */
 
@@ -161,6 +162,16 @@ judge_server(const Server *server, const Outgoing *o, Oid role, Verdict *verdict
 	return verdict->kind == VERDICT_SEND;
 }
 
+/* As drawn: it is signed, and part of headers and boundaries.  A dump may say otherwise. */
+static bool
+is_uid(const char *uid)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	size_t		length = strlen(uid);
+
+	return length > 0 && length <= UID_MAX && strspn(uid, allowed) == length;
+}
+
 static bool
 judge_message(const Outgoing *o, Verdict *verdict)
 {
@@ -171,7 +182,7 @@ judge_message(const Outgoing *o, Verdict *verdict)
 
 	if (strcmp(o->kind, "mail") != 0 && strcmp(o->kind, "http") != 0)
 		end_as(verdict, OUTGOING_DEAD, "invalid_message", "the kind of the message is not known");
-	else if (wf_message_problem(&message) != NULL)
+	else if (!is_uid(o->uid) || wf_message_problem(&message) != NULL)
 		end_as(verdict, OUTGOING_DEAD, "invalid_message", "the message is not such as may leave");
 	return verdict->kind == VERDICT_SEND;
 }

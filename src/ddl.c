@@ -254,13 +254,31 @@ restore_begins(void *arg)
 	wf_restore_begins();
 }
 
+static void
+restore_holds(void *arg)
+{
+	wf_restore_holds();
+}
+
+/* Is it a table of the outbox? */
+static bool
+is_outbox(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+
+	return name && strncmp(name, "outgoing", strlen("outgoing")) == 0;
+}
+
 /* pg_restore --disable-triggers switches those of the engine's tables off, too,
- * that would notice it. */
+ * that would notice it; when it switches them on, the rows are there. */
 static void
 relation_touched(const Touched *touched)
 {
-	if (restore_mode() && get_rel_namespace(touched->objid) == wf_store_namespace())
-		(void) wf_guarded("disarm the engine", restore_begins, NULL);
+	if (!restore_mode() || get_rel_namespace(touched->objid) != wf_store_namespace())
+		return;
+	(void) wf_guarded("disarm the engine", restore_begins, NULL);
+	if (is_outbox(touched->objid))
+		(void) wf_guarded("hold restored messages", restore_holds, NULL);
 }
 
 static void

@@ -36,6 +36,8 @@
 #define MAX_COPIES 50					/* cc and bcc together */
 #define MAX_ATTACHMENTS 20
 #define MAX_MAIL (25 * MESSAGE_MAX_BODY)
+#define MAX_MAIL_OPTIONS (2 * MAX_MAIL)	/* all of them, as stored: parts are in base64 there */
+#define MAX_HTTP_OPTIONS (64 * 1024)
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 static const char *const classes[] = {"transactional", "marketing", "internal"};
@@ -341,6 +343,10 @@ options_problem(const Message *message)
 		return NULL;
 	if (!JB_ROOT_IS_OBJECT(message->options))
 		return "options are an object";
+	/* also those that nobody asks for: whoever delivers has them in memory */
+	if (VARSIZE(message->options) > (message->kind == MESSAGE_MAIL ? MAX_MAIL_OPTIONS : MAX_HTTP_OPTIONS))
+		return psprintf("its options have more than %d bytes together",
+						message->kind == MESSAGE_MAIL ? MAX_MAIL_OPTIONS : MAX_HTTP_OPTIONS);
 	for (int i = 0; i < lengthof(words); i++)
 	{
 		text = wf_message_option(message->options, words[i]);
@@ -379,6 +385,8 @@ http_problem(const Message *message)
 		return "option method is GET, HEAD, POST, PUT, PATCH or DELETE";
 	if (message->body && *message->body && method && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
 		return "a request of method GET or HEAD has no body";
+	if (message->subject && strlen(message->subject) > MAX_SUBJECT)
+		return psprintf("its subject has more than %d bytes", MAX_SUBJECT);
 	if (message->body && strlen(message->body) > MESSAGE_MAX_BODY)
 		return psprintf("its body has more than %d bytes", MESSAGE_MAX_BODY);
 	if (type && !is_media_type(type))

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -46,6 +47,7 @@ enum
 	COL_PROVIDER_ID
 };
 #define OUTGOING_COLUMNS COL_PROVIDER_ID
+#define LONGEST_VALUE (64 * 1024 * 1024)	/* bytes */
 
 enum
 {
@@ -217,12 +219,24 @@ typedef struct StoredRow
 	TupleDesc	desc;
 } StoredRow;
 
+/* SEND takes nothing that long, but a row may have come from a dump: a text that is packed
+ * to a few pages must not cost whoever delivers all its memory. */
+static void
+check_length(Datum value, bool isnull)
+{
+	if (!isnull && toast_raw_datum_size(value) > LONGEST_VALUE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a message has a part of more than %d bytes", LONGEST_VALUE)));
+}
+
 static char *
 get_text(StoredRow row, int column)
 {
 	bool		isnull;
 	Datum		value = heap_getattr(row.tuple, column, row.desc, &isnull);
 
+	check_length(value, isnull);
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
@@ -250,6 +264,7 @@ get_json(StoredRow row, int column)
 	bool		isnull;
 	Datum		value = heap_getattr(row.tuple, column, row.desc, &isnull);
 
+	check_length(value, isnull);
 	return isnull ? NULL : DatumGetJsonbPCopy(value);
 }
 

@@ -25,6 +25,9 @@
 #include "store.h"
 #include "suppression.h"
 
+#define ORPHAN_AT_ONCE 3				/* attempts */
+#define ORPHAN_LONGEST (15 * USECS_PER_MINUTE)
+
 /* What is to be done. */
 typedef struct Decision
 {
@@ -160,7 +163,7 @@ write_dead_letter(int64 message, bool readable, TimestampTz now)
 					   " kind, server, channel, class, state, reason, status, error, attempts, owner, at)"
 					   " SELECT m.id, m.uid, w.signature, nullif(m.enrollment, 0),"
 					   " (SELECT pg_catalog.string_agg(coalesce(k.text, 'null'), ', ' ORDER BY k.n)"
-					   " FROM pg_catalog.jsonb_array_elements_text(CASE WHEN m.key LIKE '[%' AND $3 THEN m.key::pg_catalog.jsonb END)"
+					   " FROM pg_catalog.jsonb_array_elements_text(CASE WHEN m.key LIKE '[%' AND $3 THEN automation.json_or_null(m.key) END)"
 					   " WITH ORDINALITY k (text, n)),"
 					   " s.relation, m.kind, m.server, m.channel, m.class, m.state, m.reason, m.status, m.error, m.attempts, o.role, $2"
 					   " FROM automation.outgoing m JOIN automation.owner o ON o.id = m.owner"
@@ -269,6 +272,16 @@ wf_outcome_unreadable(Flight *flight, TimestampTz now)
 	wf_stat_count(STAT_DEAD);
 }
 
+/* What ends the process again and again waits longer each time; who happened to be on its way
+ * beside it once or twice does not. */
+static TimestampTz
+orphan_due(int attempt, TimestampTz now)
+{
+	if (attempt <= ORPHAN_AT_ONCE)
+		return now;
+	return now + Min(USECS_PER_SEC << Min(attempt - ORPHAN_AT_ONCE, 10), ORPHAN_LONGEST);
+}
+
 /*
  * A process died while the message was on its way: nobody can tell whether it was
  * received.  A receiver of requests knows a repetition by its id; a mail would be
@@ -288,7 +301,7 @@ wf_outcome_orphan(int64 id, int attempt, ItemPointer tid, TimestampTz now)
 		write_end(o, OUTGOING_UNKNOWN, "connection_lost", now);
 		return;
 	}
-	wf_outgoing_license(o, now, attempt);
+	wf_outgoing_license(o, orphan_due(attempt, now), attempt);
 	o->state = OUTGOING_UNKNOWN;		/* of this attempt */
 	wf_outgoing_journal(o, now, "connection_lost");
 	wf_stat_count(STAT_REPEATED);

@@ -122,5 +122,7 @@ extern bool wf_engine_disarm(void);
 
 /* Disarms the engine and clears what stands in the way of a dump. */
 extern void wf_restore_begins(void);
+/* No message that has not left leaves before somebody says so. */
+extern void wf_restore_holds(void);
 
 #endif

@@ -19,6 +19,8 @@
 #include "outbox.h"
 #include "owner.h"
 
+#define MAX_ERROR 8192					/* bytes */
+
 PG_FUNCTION_INFO_V1(wf_settle);
 
 static char *
@@ -43,7 +45,7 @@ own_message(int64 id)
 }
 
 static void
-check_arguments(const char *state, const char *body)
+check_arguments(const char *state, const char *body, const char *error)
 {
 	if (state == NULL || (strcmp(state, OUTGOING_SENT) != 0 && strcmp(state, OUTGOING_DEAD) != 0))
 		ereport(ERROR,
@@ -53,6 +55,10 @@ check_arguments(const char *state, const char *body)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the answer has more than %d bytes", MESSAGE_MAX_BODY)));
+	if (error && strlen(error) > MAX_ERROR)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the error has more than %d bytes", MAX_ERROR)));
 }
 
 /* settle(message, state, status, body, error) */
@@ -61,13 +67,14 @@ wf_settle(PG_FUNCTION_ARGS)
 {
 	char	   *state = text_argument(fcinfo, 1);
 	char	   *body = text_argument(fcinfo, 3);
+	char	   *error = text_argument(fcinfo, 4);
 	TimestampTz now = wf_clock_now();
 	Outgoing   *o;
 	int			attempts;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	check_arguments(state, body);
+	check_arguments(state, body, error);
 	o = own_message(PG_GETARG_INT64(0));
 	if (strcmp(o->state, OUTGOING_UNKNOWN) == 0)
 		o->awaited = false;				/* who waited has gone on */
@@ -79,7 +86,7 @@ wf_settle(PG_FUNCTION_ARGS)
 	o->reason = strcmp(state, OUTGOING_DEAD) == 0 ? "by_hand" : NULL;
 	o->status = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
 	o->answer = body;
-	o->error = text_argument(fcinfo, 4);
+	o->error = error;
 	wf_outgoing_finish(o, now);
 	wf_outgoing_journal(o, now, o->reason ? o->reason : "by_hand");
 	PG_RETURN_BOOL(true);

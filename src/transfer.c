@@ -432,6 +432,32 @@ wf_transfer_prepare(Transfer *t, const Outgoing *o, const Server *server,
 	return prepare_kind(t, o, server, credentials, result);
 }
 
+/*
+ * What the kind makes of the end.  An answer is the other side's: an error that it
+ * causes here must not end the process, which would send the message again and again.
+ * What the result says by then stands.
+ */
+static void
+judge_kind(Transfer *t, CURLcode ended, TransferResult *result)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	result->end = TRANSFER_BROKEN;
+	result->code = "failed";
+	PG_TRY();
+	{
+		t->kind->judge(t, ended, result);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		result->code = "invalid_answer";
+		result->error = pstrdup("the answer could not be understood");
+	}
+	PG_END_TRY();
+}
+
 TransferResult *
 wf_transfer_judge(Transfer *t, CURLcode ended)
 {
@@ -441,7 +467,7 @@ wf_transfer_judge(Transfer *t, CURLcode ended)
 	result->id = t->id;
 	result->attempt = t->attempt;
 	result->retry_after = -1;
-	t->kind->judge(t, ended, result);
+	judge_kind(t, ended, result);
 	/* who speaks himself has measured himself */
 	if (t->kind->talk == NULL && curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &microseconds) == CURLE_OK)
 		result->milliseconds = (int) (microseconds / 1000);

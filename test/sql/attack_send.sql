@@ -110,7 +110,10 @@ INSERT INTO try (id, what, message) SELECT row_number() OVER (), * FROM (VALUES
   ('type of an attachment', mail(options => '{"attachments": [{"name": "a", "content": "YQ==", "type": "a/b\r\nX: y"}]}')),
   ('inline id', mail(options => '{"attachments": [{"name": "a", "content": "YQ==", "inline": "a> <b"}]}')),
   ('no text', mail(body => NULL)),
-  ('thread of words', mail(options => '{"thread": "1; x"}'))
+  ('thread of words', mail(options => '{"thread": "1; x"}')),
+  -- sizes of what nobody looks at
+  ('options beside those there are', http(options => jsonb_build_object('other', repeat('x', 100000))::text)),
+  ('subject of a request', ROW('http', 'attack_hooks', '/x', repeat('x', 1000), '{}', NULL, NULL)::automation.message)
 ) t (what, message);
 
 SELECT count(tries(t)) FROM try t;

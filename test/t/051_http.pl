@@ -98,6 +98,42 @@ sub outcome
 		$chief->query("SELECT to_jsonb(o) FROM automation.outgoing o WHERE key::jsonb ->> 0 = '$id'"));
 }
 
+# --- what is refused before it leaves ---
+
+{
+	my $before = $stub->count;
+
+	server('strict', "$base/strict");
+	for my $case (
+		[ 'CR LF in a value', headers => '{"X-A": "b\r\nX-B: c"}' ],
+		[ 'LF in a value', headers => '{"X-A": "b\nX-B: c"}' ],
+		[ '8-bit in a value', headers => "{\"X-A\": \"\x{c3}\x{a9}\"}" ],
+		[ 'space in a name', headers => '{"X A": "b"}' ],
+		[ 'colon in a name', headers => '{"X-A: b\r\nX-B": "c"}' ],
+		[ '8-bit in a name', headers => "{\"X-\x{c3}\x{a9}\": \"b\"}" ],
+		[ 'empty name', headers => '{"": "b"}' ],
+		(map { [ "header $_", headers => "{\"$_\": \"1\"}" ] } 'Host', 'content-length', 'Transfer-Encoding', 'Connection', 'Expect', 'Proxy-X', 'webhook-id', 'Webhook-Signature'),
+		[ 'method', method => "GET / HTTP/1.1\r\nX-A: b" ],
+		[ 'unknown method', method => 'TRACE' ],
+		[ 'CR LF in the URL', url => "/a\r\nX-A: b" ],
+		[ 'a URL that leaves the server\'s', url => '/../other' ],
+		[ 'the same, encoded', url => '/%2e%2e/other' ],
+		[ 'another host', url => 'http://127.0.0.1.example.com/' ],
+		[ 'a user in the URL', url => "http://x\@127.0.0.1:" . $stub->port . '/strict/' ],
+		[ 'another scheme', url => 'file:///etc/passwd' ])
+	{
+		my ($name, %column) = @$case;
+		my $id = post('strict', %column);
+
+		# the step fails, or the message is dead: one of both, and nothing leaves
+		like($id, qr/^\d+$/, "made: $name");
+		ok(wait_until($chief, "SELECT EXISTS (SELECT FROM automation.outgoing WHERE key::jsonb ->> 0 = '$id' AND state = 'dead')"
+				  . " OR EXISTS (SELECT FROM automation.enrollments WHERE subject_key = '$id' AND error <> '')", 20), "refused: $name");
+	}
+	is($stub->count, $before, 'nothing has left');
+}
+
+
 # --- what arrives ---
 
 my $old_secret = 'whsec_' . MIME::Base64::encode_base64('o' x 24, '');
