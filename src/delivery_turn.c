@@ -392,6 +392,7 @@ wf_delivery_record(Delivery *d, bool claim)
 
 	d->now = wf_clock_now();
 	d->recorded_at = GetCurrentTimestamp();
+	wf_stat_delivering();
 	d->wake_at = DT_NOEND;
 	d->waits = d->dropped = false;
 	d->obstacle = wf_egress_obstacle();
@@ -706,6 +707,7 @@ wf_delivery_prepare(Delivery *d, bool send)
 
 	d->now = wf_clock_now();
 	d->obstacle = wf_egress_obstacle();
+	wf_stat_delivering();
 	wf_token_prepare();
 	foreach(lc, judge_all(d, next_to_begin(d, send && d->obstacle == NULL, PREPARED_MAX)))
 	{

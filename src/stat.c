@@ -398,6 +398,16 @@ wf_stat_database(StatCounter counter)
 		pg_atomic_fetch_add_u64(&place->counters[counter], 1);
 }
 
+/* Of which installation wf_stat_delivered() is to be: catalogs are read in transactions only,
+ * without one the process would crash, and the cluster with it. */
+static Oid	delivering = InvalidOid;
+
+void
+wf_stat_delivering(void)
+{
+	delivering = wf_store_relid("engine");
+}
+
 void
 wf_stat_delivered(bool committed)
 {
@@ -408,7 +418,7 @@ wf_stat_delivered(bool committed)
 		if (wf_stat_pending[i] == 0)
 			continue;
 		if (committed && place == NULL)
-			place = take_place(wf_store_relid("engine"), OF_DATABASE);
+			place = take_place(delivering, OF_DATABASE);
 		if (place)
 			pg_atomic_fetch_add_u64(&place->counters[i], wf_stat_pending[i]);
 		wf_stat_pending[i] = 0;

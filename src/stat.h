@@ -74,8 +74,10 @@ extern void wf_stat_rolled_back(void);
 
 /* Of the database, at once; in a transaction. */
 extern void wf_stat_database(StatCounter counter);
-/* What the delivery worker has counted since the last call, of the database: kept, or
- * dropped after a rollback. */
+/* The delivery worker is about to count; in a transaction. */
+extern void wf_stat_delivering(void);
+/* What it has counted since the last call, of the database: kept, or dropped after a
+ * rollback.  Also outside of transactions. */
 extern void wf_stat_delivered(bool committed);
 /* A database that is gone gives its places back. */
 extern void wf_stat_forget(Oid database);

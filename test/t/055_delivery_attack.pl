@@ -80,6 +80,25 @@ is($chief->query("SELECT string_agg(right(target, 1) || ' ' || state || ' ' || c
 	'ids that would be another header or be signed for another message, and what is too long to be loaded, are refused');
 is(scalar(() = $stub->requests("/edited/$_")), 0, "nothing has left of message $_") for 2, 3, 4;
 
+# --- schemas come and go while messages end ---
+
+egress($chief, 'off');
+$chief->query("INSERT INTO alice.post (path) SELECT '/nowhere' FROM generate_series(1, 2000)");
+ok(wait_until($chief, "SELECT count(*) = 2000 FROM automation.outgoing WHERE state = 'queued'"), 'many messages');
+my $started = $chief->query('SELECT pg_postmaster_start_time() || (SELECT min(backend_start)::text FROM pg_stat_activity WHERE backend_type = \'checkpointer\')');
+my $ddl = AutomationTest::Session->new($node, 'home', 'postgres');
+egress($chief, 'guarded');
+$ddl->send('DROP SERVER hook CASCADE');
+$ddl->send('CREATE SCHEMA storm; DROP SCHEMA storm;') for 1 .. 300;
+$ddl->receive;
+ok(wait_until($chief, "SELECT count(*) = 0 FROM automation.outgoing WHERE state = 'queued'"), 'all are over');
+is($chief->query('SELECT pg_postmaster_start_time() || (SELECT min(backend_start)::text FROM pg_stat_activity WHERE backend_type = \'checkpointer\')'),
+	$started, 'and no process has crashed');
+cmp_ok($chief->query("SELECT count(*) FROM automation.outgoing WHERE reason = 'no_server'"), '>', 0, 'the server was gone');
+$ddl->close;
+$chief->close;
+$chief = hook('home');
+
 # --- a restore with triggers switched off ---
 
 egress($chief, 'off');
