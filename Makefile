@@ -14,8 +14,8 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	journal program expr expr_ties subject direct jump interp interp_wait goal change ready enroll resume start rekey calendar align crossing migrate \
 	url server_option server secret server_check server_ddl \
 	address sign transport transfer transport_http mail mail_header mail_body smtp transport_mail \
-	message outbox send settle answer \
-	mailbox suppression token caps inbound \
+	message outbox outgoing_stop send settle answer \
+	mailbox suppression token sent_link caps inbound \
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	html_text template template_context template_filter template_value template_render template_finish template_row email \

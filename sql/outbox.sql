@@ -73,6 +73,13 @@ CREATE TABLE automation.inflight (
     started_at    timestamptz NOT NULL
 );
 
+-- On their way when their enrollment or workflow ended: not sent again.
+CREATE TABLE automation.outgoing_stop (
+    message       bigint PRIMARY KEY,        -- automation.outgoing
+    reason        text NOT NULL,
+    at            timestamptz NOT NULL       -- engine time
+);
+
 -- Health of a server, as the delivery worker sees it.
 CREATE TABLE automation.endpoint (
     server        text PRIMARY KEY,
@@ -101,9 +108,13 @@ ALTER TABLE automation.outgoing_due ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE automation.outgoing ENABLE ALWAYS TRIGGER adopt;
 ALTER TABLE automation.outgoing_due ENABLE ALWAYS TRIGGER adopt;
 
+CREATE TRIGGER restore BEFORE INSERT ON automation.outgoing_stop FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+ALTER TABLE automation.outgoing_stop ENABLE ALWAYS TRIGGER restore;
+
 SELECT pg_catalog.pg_extension_config_dump('automation.outgoing', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.outgoing_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.outgoing_due', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.outgoing_stop', '');
 
 CREATE FUNCTION automation.settle(message bigint, state text DEFAULT 'sent', status int DEFAULT NULL, body text DEFAULT NULL,
                                   error text DEFAULT NULL)

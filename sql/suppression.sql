@@ -28,6 +28,19 @@ CREATE TABLE automation.sent_once (
     PRIMARY KEY (owner, family, address)
 );
 
+-- Of marketing messages that were removed, what their links to unsubscribe need.
+CREATE TABLE automation.sent_link (
+    message       bigint PRIMARY KEY,
+    uid           text NOT NULL,
+    owner         int NOT NULL,              -- automation.owner
+    enrollment    bigint NOT NULL,
+    channel       text NOT NULL,
+    address_hash  text NOT NULL,             -- SHA-256 of the normalized address, hexadecimal
+    class         text NOT NULL,
+    list          text,
+    sent_at       timestamptz NOT NULL       -- engine time
+);
+
 -- How many messages went to a server in a month, for servers with a cap.  A row
 -- per owner: executors do not wait for each other.
 CREATE TABLE automation.monthly_count (
@@ -138,6 +151,8 @@ CREATE TRIGGER restore BEFORE INSERT ON automation.suppression FOR EACH STATEMEN
 CREATE TRIGGER restore BEFORE INSERT ON automation.token_key FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
 CREATE TRIGGER restore BEFORE INSERT ON automation.sent_once FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
 CREATE TRIGGER restore BEFORE INSERT ON automation.monthly_count FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+CREATE TRIGGER restore BEFORE INSERT ON automation.sent_link FOR EACH STATEMENT EXECUTE FUNCTION automation.adopt();
+ALTER TABLE automation.sent_link ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE automation.suppression ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE automation.token_key ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE automation.sent_once ENABLE ALWAYS TRIGGER restore;
@@ -147,6 +162,7 @@ ALTER TABLE automation.monthly_count ENABLE ALWAYS TRIGGER restore;
 SELECT pg_catalog.pg_extension_config_dump('automation.token_key', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.sent_once', '');
 SELECT pg_catalog.pg_extension_config_dump('automation.monthly_count', '');
+SELECT pg_catalog.pg_extension_config_dump('automation.sent_link', '');
 -- Whose role is gone is a number, which elsewhere may be somebody else's.
 SELECT pg_catalog.pg_extension_config_dump('automation.suppression',
     'WHERE owner IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = owner)');

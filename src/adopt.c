@@ -75,6 +75,7 @@ static const char *const owner_columns[] = {
 	"UPDATE automation.due SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.sent_once SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.monthly_count SET owner = $2 WHERE owner = $1",
+	"UPDATE automation.sent_link SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.outgoing SET owner = $2 WHERE owner = $1",
 	"UPDATE automation.outgoing_due SET owner = $2 WHERE owner = $1",
 	NULL
@@ -149,7 +150,8 @@ clear_unused(void)
 		"DELETE FROM automation.schedule s WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.id = s.workflow)",
 		"DELETE FROM automation.owner o WHERE NOT EXISTS (SELECT FROM automation.workflow w WHERE w.owner = o.id)"
 		" AND NOT EXISTS (SELECT FROM automation.workflow_version v WHERE v.author = o.id)"
-		" AND NOT EXISTS (SELECT FROM automation.outgoing m WHERE m.owner = o.id)",
+		" AND NOT EXISTS (SELECT FROM automation.outgoing m WHERE m.owner = o.id)"
+		" AND NOT EXISTS (SELECT FROM automation.sent_link l WHERE l.owner = o.id)",
 		"DELETE FROM automation.source s WHERE NOT EXISTS (SELECT FROM automation.rule r WHERE r.source = s.id)"
 		" AND NOT EXISTS (SELECT FROM automation.enrollment e WHERE e.source = s.id)"
 		" AND NOT EXISTS (SELECT FROM automation.argument a WHERE a.source = s.id)"

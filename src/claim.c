@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "delivery_internal.h"
 #include "event_internal.h"
+#include "mail.h"
 #include "message.h"
 #include "opening.h"
 #include "owner.h"
@@ -210,9 +211,12 @@ is_suppressed(const Outgoing *o, Oid role)
 static void
 judge(Flight *flight, const Outgoing *o, Oid role, TimestampTz now, Verdict *verdict)
 {
+	const char *stopped = wf_outgoing_stopped(o->id);
 	TimestampTz until;
 
-	if (is_suppressed(o, role))
+	if (stopped)
+		end_as(verdict, OUTGOING_CANCELLED, stopped, NULL);
+	else if (is_suppressed(o, role))
 		end_as(verdict, OUTGOING_CANCELLED, "suppressed", NULL);
 	else if (o->expires_at != 0 && o->expires_at <= now)
 		end_as(verdict, OUTGOING_DEAD, "expired", NULL);
@@ -252,6 +256,8 @@ wf_claim_judge(Flight *flight, TimestampTz now, bool send, int *owner, Oid *role
 		put_back(verdict, now);
 	else
 		judge(flight, o, *role, now, verdict);
+	if (verdict->kind == VERDICT_SEND)
+		wf_mail_drop_copies(o, *role);
 }
 
 void

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "delivery.h"
 #include "enginesql.h"
+#include "inbound.h"
 #include "outbox.h"
 #include "server.h"
 #include "settings.h"
@@ -126,6 +127,7 @@ queue_again(List *ids, int64 pause, bool new_id)
 					  " status = NULL, answer_headers = NULL, answer = NULL, error = NULL, provider_id = NULL,"
 					  " expires_at = CASE WHEN expires_at > $2 THEN expires_at END, uid = coalesce($3, uid) WHERE id = $1",
 					  "lzt", id, now, new_id ? wf_outgoing_new_uid() : NULL);
+		wf_engine_sql("DELETE FROM automation.outgoing_stop WHERE message = $1", "l", id);
 		wf_outgoing_license(wf_outgoing_load(id), now + n * pause, 0);
 		n++;
 	}
@@ -231,17 +233,31 @@ wf_delivery_remove_old(void)
 {
 	static int64 position = 0;
 	TimestampTz until = wf_clock_now() - wf_keep_messages * USECS_PER_DAY;
+	List	   *gone;
 	List	   *ids;
 
 	if (wf_keep_messages == 0)
 		return false;
 	if (position == 0)
+	{
+		wf_sent_link_remove_old(wf_clock_now());
+		wf_engine_sql("DELETE FROM automation.outgoing_stop s WHERE NOT EXISTS (SELECT FROM automation.outgoing m"
+					  " WHERE m.id = s.message AND m.state IN ('queued', 'held'))", "");
 		wf_engine_sql("DELETE FROM automation.dead_letter d WHERE d.at < $1 AND NOT EXISTS (SELECT FROM automation.outgoing m"
 					  " WHERE m.id = d.message AND m.state IN ('dead', 'unknown'))", "z", until);
-	ids = wf_engine_ids("WITH part AS MATERIALIZED (SELECT m.id, m.created_at, m.finished_at, m.state FROM automation.outgoing m"
-						" WHERE m.id > $2 ORDER BY m.id LIMIT $3), gone AS (DELETE FROM automation.outgoing WHERE id IN"
-						" (SELECT id FROM part WHERE finished_at < $1 AND state IN ('sent', 'cancelled', 'skipped')))"
-						" SELECT max(id) FROM part WHERE created_at < $1", "zli", until, position, LOOKED_AT_TOGETHER);
+	}
+	gone = wf_engine_texts("SELECT pg_catalog.array_agg(m.id)::text FROM (SELECT * FROM automation.outgoing m WHERE m.id > $2 ORDER BY m.id LIMIT $3) m"
+						   " WHERE m.finished_at < $1 AND m.state IN ('sent', 'cancelled', 'skipped')"
+	/* of a family that is sent once: who did not get it may get it still */
+						   " AND NOT (m.attempts = 0 AND m.family IS NOT NULL AND m.state <> 'sent' AND m.options @> '{\"once\": true}')",
+						   "zli", until, position, LOOKED_AT_TOGETHER);
+	ids = wf_engine_ids("SELECT max(id) FROM (SELECT m.id, m.created_at FROM automation.outgoing m WHERE m.id > $2 ORDER BY m.id LIMIT $3) m"
+						" WHERE m.created_at < $1", "zli", until, position, LOOKED_AT_TOGETHER);
+	if (gone != NIL && linitial(gone) != NULL)
+	{
+		wf_sent_link_keep(linitial(gone));
+		wf_engine_sql("DELETE FROM automation.outgoing WHERE id = ANY ($1::bigint[])", "t", (char *) linitial(gone));
+	}
 	position = *(int64 *) linitial(ids);
 	return position != 0;
 }

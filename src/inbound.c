@@ -199,7 +199,7 @@ wf_unsubscribe(PG_FUNCTION_ARGS)
 
 	if (!wf_token_read('u', text_to_cstring(PG_GETARG_TEXT_PP(0)), &message))
 		PG_RETURN_TEXT_P(cstring_to_text("invalid_token"));
-	o = wf_outgoing_load(message);
+	o = wf_sent_link_load(message);
 	if (o == NULL || o->address == NULL || !OidIsValid(wf_owner_role(o->owner)))
 		PG_RETURN_TEXT_P(cstring_to_text("invalid_token"));
 	(void) record(o, &report, now);
@@ -268,7 +268,7 @@ find_by_token(const char *token, Kind kind)
 
 	if (wf_token_read('v', token, &message) ||
 		(kind == KIND_UNSUBSCRIBE && wf_token_read('u', token, &message)))
-		return wf_outgoing_load(message);
+		return wf_sent_link_load(message);
 	return NULL;
 }
 

@@ -16,4 +16,10 @@
  */
 extern void wf_inbound_bounce(const Outgoing *o, bool hard, TimestampTz now);
 
+/* sent_link.c: the message; if it is removed, what its tokens say, as far as that is kept; NULL otherwise. */
+extern Outgoing *wf_sent_link_load(int64 message);
+/* Of messages that are about to be removed, "{1,2}"; and clearing, a part each time. */
+extern void wf_sent_link_keep(const char *ids);
+extern void wf_sent_link_remove_old(TimestampTz now);
+
 #endif

@@ -357,6 +357,51 @@ wf_mail_complete(Outgoing *o, const Server *server)
 		join_thread(o, server, thread);
 }
 
+/* --- copies nobody may get --- */
+
+/* The option without them; NULL: there are none such. */
+static char *
+without_suppressed(const Outgoing *o, Oid owner, const char *option)
+{
+	List	   *mailboxes = wf_mail_copies(o, option);
+	StringInfoData json;
+	bool		dropped = false;
+	ListCell   *lc;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"%s\": [", option);
+	foreach(lc, mailboxes)
+	{
+		if (wf_suppressed(owner, CHANNEL_MAIL, lfirst(lc), o->class, o->list))
+		{
+			dropped = true;
+			continue;
+		}
+		if (json.data[json.len - 1] != '[')
+			appendStringInfoChar(&json, ',');
+		escape_json(&json, lfirst(lc));
+	}
+	appendStringInfoString(&json, "]}");
+	return dropped ? json.data : NULL;
+}
+
+void
+wf_mail_drop_copies(Outgoing *o, Oid owner)
+{
+	static const char *const options[] = {"cc", "bcc"};
+
+	if (!is_mail(o))
+		return;
+	for (int i = 0; i < lengthof(options); i++)
+	{
+		char	   *json = without_suppressed(o, owner, options[i]);
+
+		if (json)
+			o->options = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(o->options),
+															DirectFunctionCall1(jsonb_in, CStringGetDatum(json))));
+	}
+}
+
 /* --- leaving --- */
 
 /* In a part of a URL: tokens are letters, digits and hyphens. */

@@ -25,6 +25,8 @@
  * template asks for what the server lacks, or if wf_mail_problem() finds something.
  * In a transaction with an active snapshot.
  */
+/* Copies (cc, bcc) to whom no message of that class may be sent now are left out; in a transaction. */
+extern void wf_mail_drop_copies(Outgoing *o, Oid owner);
 extern void wf_mail_complete(Outgoing *o, const Server *server);
 
 /*

@@ -610,6 +610,36 @@ wf_outgoing_cancel_quietly(int64 id, const char *reason, TimestampTz now)
 	return true;
 }
 
+/* What is still to be sent has no licence of ours: it is on its way. */
+static void
+stop_enrollment(int64 enrollment, const char *reason, TimestampTz now)
+{
+	Relation	rel = wf_store_open("outgoing", AccessShareLock);
+	List	   *ids = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&key, COL_ENROLLMENT, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(enrollment));
+	scan = wf_store_scan(rel, "outgoing_enrollment", NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		StoredRow	row = {tuple, RelationGetDescr(rel)};
+		int64	   *id;
+
+		if (strcmp(get_text(row, COL_STATE), OUTGOING_QUEUED) != 0)
+			continue;
+		id = palloc(sizeof(int64));
+		*id = get_int64(row, COL_ID);
+		ids = lappend(ids, id);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	foreach(lc, ids)
+		wf_outgoing_stop(*(int64 *) lfirst(lc), reason, now);
+}
+
 /* All of an enrollment that ends, so nobody has to be told. */
 int
 wf_outgoing_cancel_enrollment(int64 enrollment, const char *reason, TimestampTz now)
@@ -630,5 +660,6 @@ wf_outgoing_cancel_enrollment(int64 enrollment, const char *reason, TimestampTz 
 		cancelled++;
 	}
 	table_close(rel, NoLock);
+	stop_enrollment(enrollment, reason, now);
 	return cancelled;
 }

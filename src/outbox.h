@@ -96,8 +96,15 @@ extern bool wf_outgoing_release(int64 id, TimestampTz due);
  * (quietly).  False: as above.  A line of the history tells. */
 extern bool wf_outgoing_cancel(int64 id, const char *reason, TimestampTz now);
 extern bool wf_outgoing_cancel_quietly(int64 id, const char *reason, TimestampTz now);
-/* The same for all of an enrollment, quietly; returns how many were cancelled. */
+/* The same for all of an enrollment, quietly; those on their way are not sent again.  Returns
+ * how many were cancelled. */
 extern int	wf_outgoing_cancel_enrollment(int64 enrollment, const char *reason, TimestampTz now);
+
+/* It is not sent again, for that reason, once it comes back from its way; for messages that
+ * cannot be cancelled any more. */
+extern void wf_outgoing_stop(int64 message, const char *reason, TimestampTz now);
+/* The reason; NULL: it may be sent again. */
+extern char *wf_outgoing_stopped(int64 message);
 
 /*
  * The message is over: o->state, reason, attempts, status, answer ..., error and

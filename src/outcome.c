@@ -204,8 +204,14 @@ write_end(Outgoing *o, const char *state, const char *reason, TimestampTz now)
 static void
 write_retry(Outgoing *o, const Endpoint *endpoint, const Decision *decision, TimestampTz now)
 {
+	const char *stopped = wf_outgoing_stopped(o->id);
 	TimestampTz due;
 
+	if (stopped)
+	{
+		write_end(o, OUTGOING_CANCELLED, stopped, now);
+		return;
+	}
 	if (endpoint->server == NULL)
 	{
 		write_end(o, OUTGOING_DEAD, "no_server", now);

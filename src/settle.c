@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "delivery.h"
 #include "message.h"
 #include "outbox.h"
 #include "owner.h"
@@ -70,13 +71,15 @@ wf_settle(PG_FUNCTION_ARGS)
 	char	   *error = text_argument(fcinfo, 4);
 	TimestampTz now = wf_clock_now();
 	Outgoing   *o;
+	bool		unknown;
 	int			attempts;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	check_arguments(state, body, error);
 	o = own_message(PG_GETARG_INT64(0));
-	if (strcmp(o->state, OUTGOING_UNKNOWN) == 0)
+	unknown = strcmp(o->state, OUTGOING_UNKNOWN) == 0;
+	if (unknown)
 		o->awaited = false;				/* who waited has gone on */
 	else if (wf_outgoing_is_over(o) || !wf_outgoing_take(o->id, &attempts))
 		PG_RETURN_BOOL(false);
@@ -89,5 +92,8 @@ wf_settle(PG_FUNCTION_ARGS)
 	o->error = error;
 	wf_outgoing_finish(o, now);
 	wf_outgoing_journal(o, now, o->reason ? o->reason : "by_hand");
+	/* of one nobody knew about there is a dead letter already */
+	if (o->reason && !unknown)
+		wf_dead_letter(o->id, now);
 	PG_RETURN_BOOL(true);
 }

@@ -200,10 +200,10 @@ static void
 check_channel(const char *channel)
 {
 	check_text("a channel", channel, MAX_CHANNEL);
-	if (strspn(channel, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") < strlen(channel))
+	if (strspn(channel, "abcdefghijklmnopqrstuvwxyz0123456789_-.") < strlen(channel))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a channel is a word such as mail or sms"),
+				 errmsg("a channel is a word in small letters such as mail or sms"),
 				 errhint("The address comes first, then the channel.")));
 }
 

@@ -35,7 +35,7 @@
 
 #include "clock.h"
 #include "compat.h"
-#include "enginesql.h"
+#include "inbound.h"
 #include "outbox.h"
 #include "owner.h"
 #include "store.h"
@@ -309,9 +309,9 @@ parse(char purpose, const char *token, uint32 *key, uint64 *message)
 static char *
 uid_of(int64 message)
 {
-	List	   *uids = wf_engine_texts("SELECT uid FROM automation.outgoing WHERE id = $1", "l", message);
+	Outgoing   *o = wf_sent_link_load(message);
 
-	return uids == NIL ? "" : linitial(uids);
+	return o == NULL ? "" : o->uid;
 }
 
 /* Relays may change the case of a local part. */

@@ -178,7 +178,7 @@ judge_reply(const SmtpTalk *talk, TransferResult *result)
 	result->end = TRANSFER_ANSWERED;
 	result->status = talk->status;
 	result->answer = wf_remote_text(talk->reply, length, 0);
-	if (talk->status < 400 && talk->state == TALK_END)
+	if (talk->status < 300 && talk->state == TALK_END)
 	{
 		result->provider_id = wf_smtp_provider_id(result->answer);
 		if (talk->refused > 0)
@@ -187,8 +187,8 @@ judge_reply(const SmtpTalk *talk, TransferResult *result)
 	}
 	if (talk->status < 400)
 	{
-		/* nobody says 2xx to half a message, or 3xx to a recipient */
-		result->end = TRANSFER_NOT_SENT;
+		/* nobody says 2xx to half a message, or 3xx to a recipient; said to a whole one it means neither yes nor no */
+		result->end = talk->state == TALK_END ? TRANSFER_BROKEN : TRANSFER_NOT_SENT;
 		result->code = "invalid_answer";
 		result->error = psprintf("an answer out of place (%d)", talk->status);
 		return;

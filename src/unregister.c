@@ -60,13 +60,17 @@ static void
 cancel_messages(int workflow)
 {
 	TimestampTz now = wf_clock_now();
-	List	   *ids = wf_engine_ids("SELECT id FROM automation.outgoing_due WHERE workflow = $1 ORDER BY id", "i", workflow);
+	/* one snapshot: each of them is in one of the two tables */
+	List	   *ids = wf_engine_ids("SELECT id FROM automation.outgoing_due WHERE workflow = $1"
+									" UNION ALL SELECT m.id FROM automation.inflight f JOIN automation.outgoing m ON m.id = f.id"
+									" WHERE m.workflow = $1 ORDER BY id", "i", workflow);
 	ListCell   *lc;
 
 	foreach(lc, ids)
 	{
 		CHECK_FOR_INTERRUPTS();
-		(void) wf_outgoing_cancel_quietly(*(int64 *) lfirst(lc), "workflow_gone", now);
+		if (!wf_outgoing_cancel_quietly(*(int64 *) lfirst(lc), "workflow_gone", now))
+			wf_outgoing_stop(*(int64 *) lfirst(lc), "workflow_gone", now);
 	}
 }
 

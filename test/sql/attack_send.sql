@@ -89,7 +89,11 @@ INSERT INTO try (id, what, message) SELECT row_number() OVER (), * FROM (VALUES
   ('expires is no interval', http(options => '{"expires": "soon"}')),
   ('long key', http(options => jsonb_build_object('ordering_key', repeat('x', 1000))::text)),
   ('channel with a space', http(options => '{"channel": "s m s"}')),
+  ('channel in capitals', http(options => '{"channel": "SMS"}')),
+  ('channel that is a list', http(options => '{"channel": ["sms"]}')),
+  ('class that is a list', http(options => '{"class": ["marketing"]}')),
   -- mail
+  ('mail by another name', mail(options => '{"channel": "letter"}')),
   ('subject with CR LF', mail(subject => E'Hello\r\nBcc: bob@send.example')),
   ('subject with tab', mail(subject => E'Hello\tAnn')),
   ('bcc of marketing', mail(options => '{"bcc": ["bob@send.example"]}')),

@@ -61,6 +61,7 @@ SELECT state, status, answer, attempts, finished_at IS NOT NULL FROM automation.
 WHERE subject_table = 'person'::regclass AND state = 'sent';
 SELECT automation.settle(min(id), 'dead', 500, error => 'no answer') FROM automation.deliveries WHERE subject_table = 'person'::regclass AND state = 'queued';
 SELECT state, reason, status, error FROM automation.deliveries WHERE subject_table = 'person'::regclass AND state = 'dead';
+SELECT kind, state, reason, status, error, attempts FROM automation.dead_letter WHERE subject_table = 'person'::regclass;
 SELECT automation.settle(0);
 SELECT automation.settle(1, 'queued');
 SELECT automation.settle(NULL);

@@ -29,6 +29,12 @@ CREATE FUNCTION post(p post) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   SEND ROW('mail', p.server, p.target, p.subject, p.body, p.headers, p.options)::automation.message;
 END $$;
+CREATE FUNCTION stays(p post) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  SEND ROW('mail', p.server, p.target, p.subject, p.body, p.headers, p.options)::automation.message;
+  WAIT FOR '1 day';
+END $$;
 CREATE FUNCTION course(p post) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL AGAIN;
 BEGIN
@@ -253,6 +259,8 @@ like(step_error(headers => '{"Bcc": "b@y.test"}') // 'sent', qr/message|header/,
 like(step_error(options => '{"from": "ceo@bank.test", "class": "internal"}') // 'sent', qr/from|sender/, 'a sender that is not the server\'s');
 like(step_error(options => '{"from": "x@sub.news.example.test", "class": "internal"}') // 'sent', qr/from|sender/, 'nor of a domain below');
 like(step_error(options => '{"cc": ["b@y.test"], "class": "marketing"}') // 'sent', qr/message|marketing/, 'marketing with copies');
+like(step_error(options => '{"class": "marketing", "channel": "letters"}') // 'sent', qr/channel/, 'a mail that calls itself something else');
+like(step_error(options => '{"class": ["transactional"]}') // 'sent', qr/class/, 'a class that is none');
 is(scalar(my @none = $stub->mails), 0, 'none of them left');
 
 # --- encryption and login ---
@@ -300,6 +308,11 @@ $stub->answer(end => 'drop');
 $node->safe_psql('main', "SELECT automation.enable_server('stub')");
 is(attempt(server => 'stub', options => '{"class": "marketing"}'), 'unknown connection_lost', 'no answer at the end: marketing is not sent again');
 
+$stub->forget;
+$stub->answer(end => '354 go on');
+$node->safe_psql('main', "SELECT automation.enable_server('stub')");
+is(attempt(server => 'stub', options => '{"class": "marketing"}'), 'unknown connection_lost 354', 'nor if the answer says neither yes nor no');
+
 # sent again, it is the same mail
 $stub->forget;
 $stub->answer(end => 'drop', 'ok');
@@ -316,6 +329,50 @@ $stub->answer('rcpt bad@example.test' => '550 5.1.1 no');
 is(attempt(server => 'stub', options => '{"class": "transactional", "cc": ["bad@example.test"], "bcc": ["good@example.test"]}'), 'sent 250', 'a copy that is refused');
 is_deeply(($stub->mails)[0]{to}, [ "user$posted\@example.test", 'good@example.test' ], 'does not keep the others from theirs');
 like($db->query("SELECT error FROM automation.outgoing WHERE id = $last"), qr/1 of 2/, 'and is counted');
+
+# copies to whom nothing may be sent; advertisements only is another matter
+$stub->forget;
+$node->safe_psql('main', "SELECT automation.suppress('gone' || i || '\@example.test', class => NULL, for_owner => 'app') FROM generate_series(1, 2) i;"
+	  . " SELECT automation.suppress('left\@example.test', for_owner => 'app')");
+is(attempt(server => 'stub', options => '{"class": "transactional", "cc": ["Gone1@Example.test", "left@example.test"], "bcc": ["gone2@example.test"]}'), 'sent 250', 'copies to suppressed addresses');
+is_deeply(($stub->mails)[0]{to}, [ "user$posted\@example.test", 'left@example.test' ], 'do not leave');
+like(($stub->mails)[0]{data}, qr/^Cc: left\@example\.test\r$/m, 'and are not named');
+
+# what sends ends while a mail is on its way: it is not sent again
+$stub->forget;
+$stub->answer(data => 'hang');
+$node->safe_psql('main', "ALTER SERVER stub OPTIONS (SET schedule '1s, 1s, 1s'); SELECT automation.enable_server('stub')");
+my $flying = "SELECT count(*) = 1 FROM automation.outgoing m JOIN automation.inflight f USING (id) WHERE m.target = 'stays\@example.test'";
+for my $case ([ 'manual', "SET SESSION AUTHORIZATION app; SELECT automation.unenroll('stays', p) FROM app.post p ORDER BY p.id DESC LIMIT 1" ],
+	[ 'workflow_gone', 'DROP FUNCTION app.stays(app.post)' ])
+{
+	my ($reason, $sql) = @$case;
+	my $commands = scalar(my @before = grep { /^MAIL/ } $stub->commands);
+
+	$db->query("INSERT INTO app.post (server, target, body, options) VALUES ('stub', 'stays\@example.test', 'x', '{\"class\": \"transactional\"}')");
+	$node->safe_psql('main', 'SET SESSION AUTHORIZATION app; SELECT app.stays(p) FROM app.post p ORDER BY id DESC LIMIT 1');
+	ok(wait_until($db, $flying), "$reason: a mail is on its way");
+	$node->safe_psql('main', $sql);
+	ok(wait_until($db, "SELECT state <> 'queued' FROM automation.outgoing WHERE target = 'stays\@example.test' ORDER BY id DESC LIMIT 1"), 'it ends');
+	is($db->query("SELECT concat_ws(' ', state, reason, attempts) FROM automation.outgoing WHERE target = 'stays\@example.test' ORDER BY id DESC LIMIT 1"),
+		"cancelled $reason 1", 'as what sent it did');
+	is(scalar(my @after = grep { /^MAIL/ } $stub->commands), $commands + 1, 'after one attempt');
+}
+
+# who finds an old mail may still unsubscribe
+$stub->forget;
+$node->safe_psql('main', "SELECT automation.enable_server('stub')");
+attempt(server => 'stub', target => 'Old@example.test', options => '{"class": "marketing"}');
+my ($token) = ($stub->mails)[0]{data} =~ m{u\?t=([a-z0-9-]+)>};
+$node->safe_psql('main', "CALL automation.advance('91 days')");
+# the coordinator removes old messages every hour, and when it starts
+$db->close;
+$node->restart;
+$db = AutomationTest::server_up($node, 'main', 'postgres');
+ok(wait_until($db, "SELECT count(*) = 0 FROM automation.outgoing WHERE id = $last"), 'an old message is removed');
+is($db->query("SELECT automation.unsubscribe('$token')"), 'unsubscribed', 'its link works');
+is($db->query("SELECT automation.unsubscribe('$token')"), 'already_unsubscribed', 'once');
+is($db->query("SELECT automation.suppressed('old\@example.test', for_owner => 'app')"), 'unsubscribed', 'and stops the next');
 
 # no secret in the log
 unlike(join('', grep { !/CREATE USER MAPPING/ } split /^/, slurp_file($node->logfile)), qr/'(?:secret|guess)'/, 'no password in the log');

@@ -1,0 +1,195 @@
+# Whoever dies, nobody gets an advertisement twice, and a mail that people wait for arrives.
+# The receivers are a real mail server, and one that takes mails and hangs up before it
+# says so; the dead are the delivery worker and the postmaster.  Mails are counted by
+# their Message-ID, which is made of the id in the outbox.
+#
+# Processes are killed, not the machine: see 010_crash.pl.
+#
+# AUTOMATION_TEST_FULL=1: 60 deaths during 1,000 mails instead of 10 during 160.
+# AUTOMATION_TEST_SEED repeats the dice of a run.
+use strict;
+use warnings;
+
+use AutomationTest qw(new_server owner_database server_up wait_until children process_lives);
+use FindBin;
+use lib "$FindBin::Bin/../perl";
+use MailServer;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SmtpStub;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+# whoever runs the tests
+$ENV{PGUSER} = 'postgres';
+
+my $full = $ENV{AUTOMATION_TEST_FULL};
+my $deaths = $full ? 60 : 10;
+my $mails = $full ? 1000 : 160;
+my $patience = $PostgreSQL::Test::Utils::timeout_default;
+my $seed = srand($ENV{AUTOMATION_TEST_SEED} // (time() * 1000) % 1000000);
+note("seed $seed");
+
+my $dir = PostgreSQL::Test::Utils::tempdir_short();
+my $relay = MailServer->new(dir => $dir);
+my $stub = SmtpStub->new(dir => $dir);
+# one in three is taken without a word
+$stub->answer(end => (map { rand() < 1 / 3 ? 'drop' : 'ok' } 1 .. $mails), 'ok');
+
+my $node = new_server('mail_crash', q{
+log_min_messages = warning
+automation.retry_delay = '20ms'
+});
+my $schedule = join ', ', ('100ms') x 20;
+
+# every third goes to the one that hangs up, every second is marketing
+owner_database($node, 'work', 'app', q{
+CREATE TABLE contact (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ready boolean NOT NULL DEFAULT false);
+CREATE FUNCTION tell(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  SEND ROW('mail', CASE WHEN c.id % 3 = 0 THEN 'stub' ELSE 'relay' END, 'c' || c.id || '@example.test', 'Hello', 'Hello', NULL,
+           jsonb_build_object('class', CASE WHEN c.id % 2 = 0 THEN 'marketing' ELSE 'transactional' END))::automation.message;
+END $$;
+});
+for my $server ([ relay => $relay->url ], [ stub => $stub->url ])
+{
+	$node->safe_psql('work', qq{
+SET client_min_messages = error;
+CREATE SERVER $server->[0] TYPE 'smtp' FOREIGN DATA WRAPPER automation
+  OPTIONS (url '$server->[1]', allow_private 'true', verify 'off', rate '0', concurrency '8', "from" 'shop\@example.test', unsubscribe_url 'https://example.test/u?t=', schedule '$schedule');
+GRANT USAGE ON FOREIGN SERVER $server->[0] TO app;
+});
+}
+
+# --- who dies ---
+
+my %killed;
+
+sub postmaster
+{
+	open my $file, '<', $node->data_dir . '/postmaster.pid' or return 0;
+	return <$file> =~ /^(\d+)/ ? $1 : 0;
+}
+
+sub victim
+{
+	my $postmaster = postmaster();
+
+	return unless $postmaster && process_lives($postmaster);
+	return ('postmaster', $postmaster) if rand() < 0.25;
+	my %title = children($postmaster);
+	my ($pid) = grep { $title{$_} =~ /automation delivery/ } keys %title;
+
+	return $pid ? ('delivery worker', $pid) : ();
+}
+
+sub start_again
+{
+	my $end = time() + $patience;
+
+	# the dead one's children leave by themselves
+	while (time() < $end)
+	{
+		$node->{_pid} = undef;
+		return 1 if $node->start(fail_ok => 1);
+		usleep(100_000);
+	}
+	return 0;
+}
+
+my $session = server_up($node, 'work', 'postgres');
+my $rows = int($mails / $deaths);
+my $died = 0;
+my $inserted = 0;
+my $end = time() + $patience * 3;
+
+while (($died < $deaths || $inserted < $mails) && time() < $end)
+{
+	if ($inserted < $mails)
+	{
+		my $n = $inserted + $rows < $mails ? $rows : $mails - $inserted;
+
+		# one statement, one transaction: it is there or not, which is looked up after a crash
+		$session->query("SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $n)");
+	}
+	usleep(int(rand(400_000)));
+	my ($kind, $pid) = $died < $deaths ? victim() : ();
+	if ($pid && kill('KILL', $pid))
+	{
+		$died++;
+		$killed{$kind}++;
+		if ($kind eq 'postmaster')
+		{
+			$session->close;
+			start_again() or last;
+		}
+	}
+	unless (defined $session->query('SELECT 1'))
+	{
+		$session->close;
+		$session = server_up($node, 'work', 'postgres') or last;
+	}
+	$inserted = $session->query('RESET ROLE; SELECT count(*) FROM app.contact') // $inserted;
+}
+is($died, $deaths, 'so many died: ' . join(', ', map { "$killed{$_} times the $_" } sort keys %killed));
+is($inserted, $mails, 'everything was written');
+
+# --- all is over ---
+
+my $over = "SELECT (SELECT count(*) FROM automation.outgoing) = $mails AND NOT EXISTS (SELECT FROM automation.outgoing WHERE state = 'queued')";
+
+# the last of the dead may take the session along a moment later
+until (wait_until($session, $over, $patience) || time() > $end + 2 * $patience)
+{
+	$session->close;
+	$session = server_up($node, 'work', 'postgres') or last;
+}
+is($session->query($over), 't', 'every mail reached its end');
+is($session->query('SELECT (SELECT count(*) FROM automation.outgoing_due) + (SELECT count(*) FROM automation.inflight)'), '0', 'none is due or on its way');
+is($session->query("SELECT count(*) FROM (SELECT enrollment FROM automation.outgoing GROUP BY 1 HAVING count(*) <> 1) x"), '0', 'each subject was written to once');
+is($session->query("SELECT string_agg(DISTINCT state || coalesce(' ' || reason, ''), ', ') FROM automation.outgoing WHERE class = 'transactional'"), 'sent',
+	'what people wait for is sent');
+is($session->query("SELECT count(*) FROM automation.outgoing WHERE class = 'marketing' AND state || coalesce(' ' || reason, '') NOT IN ('sent', 'unknown connection_lost')"), '0',
+	'the rest is sent, or nobody knows');
+
+my (%state, %class);
+for (split /\n/, $session->query("SELECT concat_ws(' ', uid, class, state) FROM automation.outgoing"))
+{
+	my ($uid, $class, $state) = split / /;
+	($class{$uid}, $state{$uid}) = ($class, $state);
+}
+
+# The mail server writes what it has taken to the directory a moment later.
+my (%times, $malformed);
+
+sub count_mails
+{
+	(%times, $malformed) = ();
+	for my $text ((map { $_->{text} } $relay->mails), (map { $_->{data} } $stub->mails))
+	{
+		my ($uid) = $text =~ /^Message-ID: <(msg_[0-9a-f]{32})\@example\.test>\r?$/m;
+
+		$malformed++ if !$uid || !$state{$uid};
+		$times{$uid}++ if $uid;
+	}
+	return grep { $state{$_} eq 'sent' && !$times{$_} } keys %state;
+}
+
+my $until = time() + $patience;
+usleep(100_000) while count_mails() && time() < $until;
+usleep(500_000);
+is(scalar(my @missing = count_mails()), 0, 'what is sent has arrived');
+is($malformed // 0, 0, 'every mail has a Message-ID of the outbox');
+is(join(' ', grep { $times{$_} > 1 && $class{$_} eq 'marketing' } keys %times), '', 'no advertisement arrived twice');
+note(sprintf 'of %d mails %d arrived, %d more than once; of %d advertisements nobody knows, %d of them arrived', $mails,
+	scalar(keys %times), scalar(grep { $times{$_} > 1 } keys %times),
+	scalar(grep { $state{$_} eq 'unknown' } keys %state), scalar(grep { $state{$_} eq 'unknown' && $times{$_} } keys %state));
+is($session->query("SELECT count(*) FROM automation.outgoing m WHERE m.state = 'unknown'"
+	  . " AND NOT EXISTS (SELECT FROM automation.dead_letter d WHERE d.message = m.id AND d.state = 'unknown')"), '0', 'somebody hears of those');
+
+$session->close;
+$node->stop('fast');
+$stub->stop;
+$relay->stop;
+done_testing();
