@@ -16,7 +16,7 @@
 #
 # What arrived and what was taken down is one line of a file each, written before the answer.
 # Every connection has a process; all end by stop(), with the process that made the stub, or after
-# 300 seconds.
+# an hour.
 package SmtpStub;
 
 use strict;
@@ -153,7 +153,7 @@ sub DESTROY
 sub serve
 {
 	my ($self, $listener) = @_;
-	my $end = Time::HiRes::time() + 300;
+	my $end = Time::HiRes::time() + 3600;
 
 	$SIG{TERM} = 'DEFAULT';
 	$SIG{CHLD} = 'IGNORE';
@@ -169,7 +169,7 @@ sub serve
 		{
 			close $listener;
 			$socket->blocking(1);
-			alarm 120;
+			alarm 3600;
 			eval { $self->converse($socket); };
 			POSIX::_exit(0);
 		}

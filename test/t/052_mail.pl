@@ -85,6 +85,8 @@ sub attempt
 	my (%message) = @_;
 	my $options = $message{options} // '{"class": "internal"}';
 
+	# others may have sent since the last one
+	$last = $db->query("SELECT coalesce(max(id), 0) FROM automation.outgoing");
 	$posted++;
 	$message{target} //= "user$posted\@example.test";
 	$db->query("INSERT INTO app.post (server, target, subject, body, headers, options) VALUES ("
