@@ -44,7 +44,7 @@ sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/goal.sql sql/split.sql
 $(OBJS): $(wildcard src/*.h)
 
 # What people type.  Each installs what is missing and starts servers of its own.
-.PHONY: demo test test-all test-sanitize test-models bench
+.PHONY: demo test test-all test-sanitize test-models conformance bench
 demo:
 	@demo/run
 test:
@@ -55,5 +55,7 @@ test-sanitize:
 	@test/sanitize
 test-models:
 	@test/models/run
+conformance:
+	@COVERAGE=doc/coverage.md test/conformance/run
 bench:
 	@bench/run

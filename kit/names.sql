@@ -1,0 +1,54 @@
+-- Names to ids, as conditions write them: new.tag_id = tag('vip').  NULL where there is no such name.
+
+CREATE FUNCTION tag(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT t.id FROM tag t WHERE t.name = tag.name);
+
+CREATE FUNCTION list(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT l.id FROM mailing_list l WHERE l.name = list.name);
+
+CREATE FUNCTION static_list(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT l.id FROM static_list l WHERE l.name = static_list.name);
+
+CREATE FUNCTION form(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT f.id FROM form f WHERE f.name = form.name);
+
+CREATE FUNCTION campaign(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT c.id FROM email_campaign c WHERE c.name = campaign.name);
+
+CREATE FUNCTION label(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT l.id FROM label l WHERE l.name = label.name);
+
+CREATE FUNCTION event_type(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT e.id FROM event_type e WHERE e.name = event_type.name);
+
+CREATE FUNCTION conversion_type(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT c.id FROM conversion_type c WHERE c.name = conversion_type.name);
+
+CREATE FUNCTION site_message(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT m.id FROM site_message m WHERE m.name = site_message.name);
+
+CREATE FUNCTION store(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT s.id FROM store_connection s WHERE s.name = store.name);
+
+CREATE FUNCTION product(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT p.id FROM product p WHERE p.name = product.name ORDER BY p.id LIMIT 1);
+
+CREATE FUNCTION product_category(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT c.id FROM product_category c WHERE c.name = product_category.name);
+
+CREATE FUNCTION team(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT t.id FROM team t WHERE t.name = team.name);
+
+CREATE FUNCTION app_user(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT u.id FROM app_user u WHERE u.name = app_user.name ORDER BY u.id LIMIT 1);
+
+CREATE FUNCTION pipeline(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT p.id FROM pipeline p WHERE p.name = pipeline.name);
+
+CREATE FUNCTION stage(pipeline text, name text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT s.id FROM pipeline_stage s JOIN pipeline p ON p.id = s.pipeline_id
+        WHERE p.name = stage.pipeline AND s.name = stage.name);
+
+CREATE FUNCTION first_open_status(pipeline_id bigint) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT s.id FROM pipeline_stage s
+        WHERE s.pipeline_id = first_open_status.pipeline_id AND s.is_open ORDER BY s.position LIMIT 1);
