@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(new_server owner_database wait_until wait_for_log server_up executor_pid process_lives children);
+our @EXPORT_OK = qw(new_server owner_database set_option wait_until wait_for_log server_up executor_pid process_lives children kill_process);
 
 # A server that preloads the library, started.  Further lines of configuration
 # come last, so they win.
@@ -54,6 +54,19 @@ CREATE SCHEMA $role AUTHORIZATION $role;
 	$node->safe_psql($database, "SET SESSION AUTHORIZATION $role; SET search_path = $role;\n$script")
 	  if $script;
 	return;
+}
+
+# Has a setting of the server in force everywhere.
+sub set_option
+{
+	my ($node, $session, $name, $value) = @_;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = $value");
+	$node->reload;
+	wait_until($session, "SELECT current_setting('$name') = '$value'") or return 0;
+	# the postmaster takes connections again when it has told all of its processes
+	$node->safe_psql('postgres', 'SELECT 1');
+	return 1;
 }
 
 # Asks until the answer is "t"; in a session, so that it costs no process.
@@ -126,6 +139,22 @@ sub process_lives
 	my $stat = <$file> // '';
 	close $file;
 	return $stat =~ /\) [^ZX] [^)]*$/ ? 1 : 0;
+}
+
+# Ends a process of the server's that can't say anything any more; returns when its parent knows.
+# Who connects from then on meets the server that has recovered, not the one that is about to fall.
+sub kill_process
+{
+	my ($pid) = @_;
+	my $end = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
+
+	return 0 unless kill 'KILL', $pid;
+	while (-e "/proc/$pid")
+	{
+		return 0 if Time::HiRes::time() > $end;
+		Time::HiRes::usleep(1000);
+	}
+	return 1;
 }
 
 # Title of each child of a process, by its pid; for a server that takes no

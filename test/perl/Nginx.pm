@@ -4,6 +4,7 @@
 #   $nginx->url('http');                               # http://localhost:PORT
 #   $nginx->ca;                                        # file with the authority's certificate
 #   my @requests = $nginx->requests;                   # { service, protocol, method, path, id, connection, status }
+#   $nginx->wait_for(3);                               # messages; patience of PG_TEST_TIMEOUT_DEFAULT
 #   $nginx->stop;
 #
 # Services, each on a port of its own; all of them answer 200 and "ok":
@@ -91,13 +92,28 @@ sub requests
 	open my $file, '<', "$self->{dir}/access.log" or return;
 	while (my $line = <$file>)
 	{
-		chomp $line;
+		# the last line may be in the middle of being written
+		chomp $line or last;
 		my %r;
 		@r{qw(service protocol method path id connection status)} = split /\t/, $line;
 		push @requests, \%r;
 	}
 	close $file;
 	return @requests;
+}
+
+# Waits until so many messages have been taken down, which nginx does when it has answered; returns whether they are.
+sub wait_for
+{
+	my ($self, $count) = @_;
+	my $end = Time::HiRes::time() + ($ENV{PG_TEST_TIMEOUT_DEFAULT} // 60);
+
+	while (Time::HiRes::time() < $end)
+	{
+		return 1 if (my @messages = grep { $_->{id} ne '-' } $self->requests) >= $count;
+		Time::HiRes::usleep(10000);
+	}
+	return 0;
 }
 
 sub write_file

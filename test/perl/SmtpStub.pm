@@ -10,8 +10,8 @@
 #   $stub->stop;
 #
 # Stations are connect, ehlo, helo, starttls, mail, rcpt, data and end (of the message).  An answer
-# is a reply without its line end; 'ok': what one would say; 'hang': nothing, for good; 'drop': the
-# connection is closed without a reply; at data 'drop half': closed when the first bytes of
+# is a reply without its line end; 'ok': what one would say; 'hang': nothing, for good; 'wait': nothing
+# until the station is told something else, then that; 'drop': the connection is closed without a reply; at data 'drop half': closed when the first bytes of
 # the message have come.  Several answers are used one after the other, the last one for good.
 #
 # What arrived and what was taken down is one line of a file each, written before the answer.
@@ -193,17 +193,27 @@ sub take_down
 	return $before;
 }
 
+# What is to be said the next time at a station, which has several names.
+sub told
+{
+	my ($self, $before, @names) = @_;
+
+	open my $file, '<', $self->{rules} or die "$self->{rules}: $!";
+	my $rules = $json->decode(do { local $/; <$file> });
+	close $file;
+	my ($answers) = grep { defined } map { $rules->{$_} } @names;
+	return $answers ? $answers->[ $before < @$answers ? $before : -1 ] : 'ok';
+}
+
 # What to say at a station; ends the connection if that is to be.
 sub reply
 {
 	my ($self, $socket, $usual, $entry, @names) = @_;
 	my $before = $self->take_down($entry);
 
-	open my $file, '<', $self->{rules} or die "$self->{rules}: $!";
-	my $rules = $json->decode(do { local $/; <$file> });
-	close $file;
-	my ($answers) = grep { defined } map { $rules->{$_} } @names, $entry->{station};
-	my $answer = $answers ? $answers->[ $before < @$answers ? $before : -1 ] : 'ok';
+	my $answer;
+
+	Time::HiRes::usleep(10000) while ($answer = $self->told($before, @names, $entry->{station})) eq 'wait';
 	sleep 1000 if $answer eq 'hang';
 	POSIX::_exit(0) if $answer eq 'drop';
 	return $answer if $answer eq 'drop half';

@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 
-use AutomationTest qw(new_server wait_until process_lives);
+use AutomationTest qw(new_server wait_until set_option kill_process);
 use FindBin;
 use lib "$FindBin::Bin/../perl";
 use HttpStub;
@@ -100,7 +100,7 @@ $times{ $_->{headers}{'webhook-id'} // $_->{headers}{'idempotency-key'} // '' }+
 is(join(' ', sort values %times), join(' ', (1) x 50), 'each was received once');
 is($db->query('SELECT (SELECT count(*) FROM automation.inflight) + (SELECT count(*) FROM automation.outgoing_due)'), '0', 'nothing is left of them');
 is($db->query("SELECT count(*) FROM automation.history WHERE event = 'delivery'"), '50', 'the history has a line for each');
-is($db->query("SELECT messages_sent FROM automation.stat_engine"), '50', 'and they are counted');
+ok(wait_until($db, 'SELECT messages_sent = 50 FROM automation.stat_engine'), 'and they are counted');
 like($db->query("SELECT query FROM pg_stat_activity WHERE backend_type = 'automation delivery'"), qr/^automation: /, 'the worker says what it does');
 
 # --- Again, by the schedule
@@ -273,7 +273,7 @@ is($db->query("SELECT count(*) FROM automation.outgoing WHERE server = 'hung' AN
 my $pid = worker($db);
 my $before = $db->query("SELECT string_agg(uid, ' ' ORDER BY uid) FROM automation.outgoing WHERE server = 'hung' AND id IN (SELECT id FROM automation.inflight)");
 $stub->answer('/hung/x', { status => 200 });
-kill 'KILL', $pid;
+kill_process($pid);
 $db->close;
 $db = AutomationTest::server_up($node, 'main', 'postgres');
 ok(wait_until($db, "SELECT count(*) = 60 FROM automation.outgoing WHERE server = 'hung' AND state = 'sent'"), 'after a crash all are sent');
@@ -307,9 +307,7 @@ ok($stub->wait_for(1, '/web/restarted'), 'after a restart it goes on as well');
 sub egress
 {
 	my ($value) = @_;
-	$node->safe_psql('postgres', "ALTER SYSTEM SET automation.egress = $value");
-	$node->reload;
-	ok(wait_until($db, "SELECT current_setting('automation.egress') = '$value'"), "egress is $value");
+	ok(set_option($node, $db, 'automation.egress', $value), "egress is $value");
 	return;
 }
 

@@ -128,7 +128,7 @@ sub outcome
 		# the step fails, or the message is dead: one of both, and nothing leaves
 		like($id, qr/^\d+$/, "made: $name");
 		ok(wait_until($chief, "SELECT EXISTS (SELECT FROM automation.outgoing WHERE key::jsonb ->> 0 = '$id' AND state = 'dead')"
-				  . " OR EXISTS (SELECT FROM automation.enrollments WHERE subject_key = '$id' AND error <> '')", 20), "refused: $name");
+				  . " OR EXISTS (SELECT FROM automation.enrollments WHERE subject_key = '$id' AND error <> '')"), "refused: $name");
 	}
 	is($stub->count, $before, 'nothing has left');
 }
@@ -324,6 +324,7 @@ sub signatures_by
 	like($o{$_}{error}, qr/certificate/, "$_: says why") for qw(tls_wrong tls_expired tls_stranger tls_default);
 	is(scalar(grep { outcome($_)->{state} eq 'sent' } @plain), 20, 'many to one server');
 
+	ok($nginx->wait_for(23), 'it has taken all of them down');
 	my @requests = $nginx->requests;
 	my %protocol = map { $_->{service} => $_->{protocol} } grep { $_->{id} =~ /^msg_/ } @requests;
 	is($protocol{https}, 'HTTP/1.1', 'HTTP/1.1 unless said otherwise');
@@ -349,7 +350,7 @@ sub signatures_by
 	cmp_ok($rss->() - $before, '<', 8 * 1024, 'answers without end leave no memory behind');
 
 	# who hangs, hangs alone
-	server('slow', "$base/hang", timeout => '30s', concurrency => 5);
+	server('slow', "$base/hang", timeout => '120s', concurrency => 5);
 	$stub->answer('/hang/', { hang => 1 });
 	my @hanging = map { post('slow') } 1 .. 5;
 	ok(wait_until($chief, "SELECT count(*) >= 5 FROM automation.inflight i JOIN automation.outgoing o USING (id) WHERE o.server = 'slow'"), 'five hang');

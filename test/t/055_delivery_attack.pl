@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 
-use AutomationTest qw(new_server owner_database wait_until server_up);
+use AutomationTest qw(new_server owner_database wait_until server_up set_option);
 use HttpStub;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -42,9 +42,7 @@ sub egress
 {
 	my ($chief, $how) = @_;
 
-	$chief->query("ALTER SYSTEM SET automation.egress = $how");
-	$chief->query('SELECT pg_reload_conf()');
-	wait_until($chief, "SELECT current_setting('automation.egress') = '$how'");
+	set_option($node, $chief, 'automation.egress', $how);
 	return;
 }
 

@@ -11,11 +11,12 @@
 use strict;
 use warnings;
 
-use AutomationTest qw(new_server owner_database server_up wait_until children process_lives);
+use AutomationTest qw(new_server owner_database wait_until);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
+use Victims;
 
 # whoever runs the tests
 $ENV{PGUSER} = 'postgres';
@@ -89,99 +90,18 @@ GRANT USAGE ON FOREIGN SERVER peer TO app;
 
 # --- who dies ---
 
-my %killed;
-
-sub victim
-{
-	my $die = rand;
-	my $postmaster = do { local (@ARGV, $/) = ($node->data_dir . '/postmaster.pid'); my $text = eval { <> } // ''; $text =~ /^(\d+)/ ? $1 : 0 };
-
-	return unless $postmaster && process_lives($postmaster);
-	return ('postmaster', $postmaster) if $die < 0.15;
-	my %title = children($postmaster);
-	my $kind = $die < 0.75 ? qr/automation delivery/ : $die < 0.9 ? qr/automation executor/ : qr/automation coordinator/;
-	my ($pid) = grep { $title{$_} =~ $kind } keys %title;
-
-	return $pid ? (($title{$pid} =~ /automation (\w+)/)[0], $pid) : ();
-}
-
-sub start_again
-{
-	my $end = time() + $patience;
-
-	# the dead one's children leave by themselves
-	while (time() < $end)
-	{
-		$node->{_pid} = undef;
-		return 1 if $node->start(fail_ok => 1);
-		usleep(100_000);
-	}
-	return 0;
-}
-
-# Does it answer for as long as a crash takes to reach it?
-sub settled
-{
-	my ($session) = @_;
-	my $until = time() + 1;
-
-	while (time() < $until)
-	{
-		return 0 unless defined $session->query('SELECT 1');
-		usleep(20_000);
-	}
-	return 1;
-}
-
-my $session = server_up($node, 'work');
-my $rows = int($messages / $deaths);
-my $died = 0;
-my $inserted = 0;
-my $end = time() + $patience * 3;
-
-while (($died < $deaths || $inserted < $messages) && time() < $end)
-{
-	if ($inserted < $messages)
-	{
-		my $n = $inserted + $rows < $messages ? $rows : $messages - $inserted;
-
-		# one statement, one transaction: it is there or not, which is looked up after a crash
-		$session->query("SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $n); RESET ROLE");
-	}
-	usleep(int(rand(150_000)));
-	if ($died < $deaths)
-	{
-		my ($kind, $pid) = victim();
-
-		if ($pid && kill('KILL', $pid))
-		{
-			$died++;
-			$killed{$kind}++;
-			if ($kind eq 'postmaster')
-			{
-				$session->close;
-				start_again() or last;
-			}
-		}
-	}
-	unless (defined $session->query('SELECT 1'))
-	{
-		$session->close;
-		$session = server_up($node, 'work') or last;
-	}
-	$inserted = $session->query('SELECT count(*) FROM app.contact') // $inserted;
-}
-is($died, $deaths, 'so many died: ' . join(', ', map { "$_ $killed{$_}" } sort keys %killed));
-is($inserted, $messages, 'everything was written');
+my $victims = Victims->new(node => $node, database => 'work', deaths => $deaths, rows => $messages, pause => 0.15,
+	chances => [ postmaster => 0.15, delivery => 0.6, executor => 0.15, coordinator => 0.1 ],
+	write => sub { return "SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $_[0]); RESET ROLE" },
+	count => 'SELECT count(*) FROM app.contact');
+my $session = $victims->happen;
+is($victims->died, $deaths, $victims->killed);
+is($victims->written, $messages, 'everything was written');
 
 # --- all is over ---
 
 # the last of the dead may take the session along a moment later
-until (settled($session))
-{
-	$session->close;
-	$session = server_up($node, 'work') or last;
-}
+$session = $victims->steady($session);
 ok(wait_until($session, "SELECT (SELECT count(*) FROM automation.outgoing) = $messages"
 	  . " AND NOT EXISTS (SELECT FROM automation.outgoing WHERE state = 'queued')"
 	  . " AND NOT EXISTS (SELECT FROM automation.enrollment)", $patience * 2), 'every message reached its end');
@@ -195,14 +115,24 @@ is($session->query('SELECT count(*), count(DISTINCT subject), bool_and(found), m
 	join('|', int($messages / 4), int($messages / 4), 't', 'sent', 'sent'), 'who waited went on once, and was told that it was sent');
 
 my (%times, %answered, %ids, $malformed);
-for my $line (split /\n/, slurp_file($received))
-{
-	my ($id, $status, $path) = $line =~ m{^(msg_\w+) (\d+) (/\w+/\d+)$} or do { $malformed++; next };
 
-	$times{$path}++;
-	$answered{$path} = 1 if $status == 200;
-	$ids{$path}{$id} = 1;
+# nginx writes a line when it has answered: that of the last one may come after all is over here
+sub read_received
+{
+	(%times, %answered, %ids, $malformed) = ();
+	for my $line (map { /\n\z/ ? $_ : () } split /^/, slurp_file($received))
+	{
+		my ($id, $status, $path) = $line =~ m{^(msg_\w+) (\d+) (/\w+/\d+)$} or do { $malformed++; next };
+
+		$times{$path}++;
+		$answered{$path} = 1 if $status == 200;
+		$ids{$path}{$id} = 1;
+	}
+	return scalar keys %answered;
 }
+
+my $until = time() + $patience;
+usleep(100_000) while read_received() < $messages && time() < $until;
 is($malformed // 0, 0, 'every request had an id');
 is(scalar keys %answered, $messages, 'each was received, and accepted, at least once');
 is(scalar(grep { keys %{ $ids{$_} } > 1 } keys %ids), 0, 'all repetitions have the same id');

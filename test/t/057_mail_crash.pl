@@ -10,7 +10,7 @@
 use strict;
 use warnings;
 
-use AutomationTest qw(new_server owner_database server_up wait_until children process_lives);
+use AutomationTest qw(new_server owner_database wait_until);
 use FindBin;
 use lib "$FindBin::Bin/../perl";
 use MailServer;
@@ -19,6 +19,7 @@ use PostgreSQL::Test::Utils;
 use SmtpStub;
 use Test::More;
 use Time::HiRes qw(time usleep);
+use Victims;
 
 # whoever runs the tests
 $ENV{PGUSER} = 'postgres';
@@ -64,88 +65,21 @@ GRANT USAGE ON FOREIGN SERVER $server->[0] TO app;
 
 # --- who dies ---
 
-my %killed;
-
-sub postmaster
-{
-	open my $file, '<', $node->data_dir . '/postmaster.pid' or return 0;
-	return <$file> =~ /^(\d+)/ ? $1 : 0;
-}
-
-sub victim
-{
-	my $postmaster = postmaster();
-
-	return unless $postmaster && process_lives($postmaster);
-	return ('postmaster', $postmaster) if rand() < 0.25;
-	my %title = children($postmaster);
-	my ($pid) = grep { $title{$_} =~ /automation delivery/ } keys %title;
-
-	return $pid ? ('delivery worker', $pid) : ();
-}
-
-sub start_again
-{
-	my $end = time() + $patience;
-
-	# the dead one's children leave by themselves
-	while (time() < $end)
-	{
-		$node->{_pid} = undef;
-		return 1 if $node->start(fail_ok => 1);
-		usleep(100_000);
-	}
-	return 0;
-}
-
-my $session = server_up($node, 'work', 'postgres');
-my $rows = int($mails / $deaths);
-my $died = 0;
-my $inserted = 0;
-my $end = time() + $patience * 3;
-
-while (($died < $deaths || $inserted < $mails) && time() < $end)
-{
-	if ($inserted < $mails)
-	{
-		my $n = $inserted + $rows < $mails ? $rows : $mails - $inserted;
-
-		# one statement, one transaction: it is there or not, which is looked up after a crash
-		$session->query("SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $n)");
-	}
-	usleep(int(rand(400_000)));
-	my ($kind, $pid) = $died < $deaths ? victim() : ();
-	if ($pid && kill('KILL', $pid))
-	{
-		$died++;
-		$killed{$kind}++;
-		if ($kind eq 'postmaster')
-		{
-			$session->close;
-			start_again() or last;
-		}
-	}
-	unless (defined $session->query('SELECT 1'))
-	{
-		$session->close;
-		$session = server_up($node, 'work', 'postgres') or last;
-	}
-	$inserted = $session->query('RESET ROLE; SELECT count(*) FROM app.contact') // $inserted;
-}
-is($died, $deaths, 'so many died: ' . join(', ', map { "$killed{$_} times the $_" } sort keys %killed));
-is($inserted, $mails, 'everything was written');
+my $victims = Victims->new(node => $node, database => 'work', deaths => $deaths, rows => $mails, pause => 0.4,
+	chances => [ postmaster => 0.25, delivery => 0.75 ],
+	write => sub { return "SET ROLE app; INSERT INTO app.contact (ready) SELECT true FROM generate_series(1, $_[0]); RESET ROLE" },
+	count => 'SELECT count(*) FROM app.contact');
+my $session = $victims->happen;
+is($victims->died, $deaths, $victims->killed);
+is($victims->written, $mails, 'everything was written');
 
 # --- all is over ---
 
 my $over = "SELECT (SELECT count(*) FROM automation.outgoing) = $mails AND NOT EXISTS (SELECT FROM automation.outgoing WHERE state = 'queued')";
 
 # the last of the dead may take the session along a moment later
-until (wait_until($session, $over, $patience) || time() > $end + 2 * $patience)
-{
-	$session->close;
-	$session = server_up($node, 'work', 'postgres') or last;
-}
-is($session->query($over), 't', 'every mail reached its end');
+$session = $victims->steady($session);
+ok(wait_until($session, $over, $patience * 2), 'every mail reached its end');
 is($session->query('SELECT (SELECT count(*) FROM automation.outgoing_due) + (SELECT count(*) FROM automation.inflight)'), '0', 'none is due or on its way');
 is($session->query("SELECT count(*) FROM (SELECT enrollment FROM automation.outgoing GROUP BY 1 HAVING count(*) <> 1) x"), '0', 'each subject was written to once');
 is($session->query("SELECT string_agg(DISTINCT state || coalesce(' ' || reason, ''), ', ') FROM automation.outgoing WHERE class = 'transactional'"), 'sent',
