@@ -52,3 +52,14 @@ RETURN (SELECT s.id FROM pipeline_stage s JOIN pipeline p ON p.id = s.pipeline_i
 CREATE FUNCTION first_open_status(pipeline_id bigint) RETURNS bigint LANGUAGE sql STABLE STRICT
 RETURN (SELECT s.id FROM pipeline_stage s
         WHERE s.pipeline_id = first_open_status.pipeline_id AND s.is_open ORDER BY s.position LIMIT 1);
+
+-- For actions, which must not pass a misspelt name by: coalesce(list(name), no_such('mailing_list', name)).
+CREATE FUNCTION no_such(kind text, name text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'undefined_object',
+        MESSAGE = pg_catalog.format('there is no %s %s', pg_catalog.replace(kind, '_', ' '), coalesce('"' || name || '"', 'without a name')),
+        HINT = pg_catalog.format('Correct the name, or make it: INSERT INTO %s (name) VALUES (%s).', kind, pg_catalog.quote_nullable(name));
+END $$;
+COMMENT ON FUNCTION no_such(text, text) IS
+    'Raises the error that there is no record of that name; kind is a table with a column name, such as mailing_list';

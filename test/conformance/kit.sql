@@ -7,3 +7,7 @@ SET search_path = crm;
 \i kit/behaviour.sql
 \i kit/commerce.sql
 \i kit/names.sql
+\i kit/tags.sql
+\i kit/lists.sql
+\i kit/score.sql
+\i kit/notes.sql
