@@ -13,9 +13,7 @@ COMMENT ON FUNCTION automation.url_encode(text) IS
     'The text as part of a URL or a form: all but letters, digits and - . _ ~ as %XX of its UTF-8 bytes';
 
 CREATE FUNCTION automation.form_encode(fields jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN (SELECT string_agg(automation.url_encode(f.key) || '=' || automation.url_encode(f.value), '&' ORDER BY f.ordinality)
-        FROM jsonb_each_text(fields) WITH ORDINALITY f WHERE f.value IS NOT NULL);
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'wf_form_encode';
 COMMENT ON FUNCTION automation.form_encode(jsonb) IS
     'The members of an object as a form (application/x-www-form-urlencoded), in the order of jsonb; those that are null are left out';
 
@@ -63,35 +61,19 @@ COMMENT ON FUNCTION automation.with_options(automation.message, jsonb) IS
 
 -- Standard Webhooks
 
--- Of a row its primary key, of JSON its member id.
-CREATE FUNCTION automation.thin(data jsonb, type regtype) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT coalesce(jsonb_object_agg(k.name, data -> k.name), '{}')
-    FROM (SELECT a.attname AS name
-          FROM pg_type t
-               JOIN pg_index i ON i.indrelid = t.typrelid AND i.indisprimary
-               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-          WHERE t.oid = type AND t.typrelid <> 0
-          UNION ALL
-          SELECT 'id' WHERE type IN ('jsonb'::regtype, 'json'::regtype) AND data ? 'id') k;
-END;
-COMMENT ON FUNCTION automation.thin(jsonb, regtype) IS
-    'Internal: what names a record: of a row the primary key, of JSON the member id';
+-- In C, and webhook() nothing but calls of functions with each argument used once: so it is inlined,
+-- and a SEND of it has a plan that is kept, where a function that can't be is planned for every message.
+CREATE FUNCTION automation.webhook_body(data anyelement, type text, thin boolean) RETURNS text
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'wf_webhook_body';
+COMMENT ON FUNCTION automation.webhook_body(anyelement, text, boolean) IS
+    'Internal: what automation.webhook() sends: {"type", "timestamp", "data"}';
 
 -- No body of its own that is parsed early: PostgreSQL refuses that with anyelement.
 CREATE FUNCTION automation.webhook(
     url text, data anyelement, type text DEFAULT NULL, thin boolean DEFAULT false, server text DEFAULT NULL, headers jsonb DEFAULT NULL,
     ordering_key text DEFAULT NULL, expires interval DEFAULT NULL)
     RETURNS automation.message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT automation.http_request('POST', url,
-    pg_catalog.json_build_object(
-        'type', coalesce(type, (SELECT t.typname FROM pg_catalog.pg_type t
-                                WHERE t.oid OPERATOR(pg_catalog.=) pg_catalog.pg_typeof(data)::pg_catalog.oid
-                                  AND t.typrelid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid), 'event'),
-        'timestamp', pg_catalog.to_char(pg_catalog.timezone('UTC', automation.now()), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'data', CASE WHEN thin THEN automation.thin(pg_catalog.to_jsonb(data), pg_catalog.pg_typeof(data))::pg_catalog.json
-                     ELSE pg_catalog.to_json(data) END)::pg_catalog.text,
+SELECT automation.http_request('POST', url, automation.webhook_body(data, type, thin),
     headers => headers, server => server, content_type => 'application/json', ordering_key => ordering_key, expires => expires) $$;
 COMMENT ON FUNCTION automation.webhook(text, anyelement, text, boolean, text, jsonb, text, interval) IS
     'Message for SEND: an event as Standard Webhooks has it: POST of {"type", "timestamp", "data"}, signed if the server''s user mapping '
@@ -101,30 +83,25 @@ COMMENT ON FUNCTION automation.webhook(text, anyelement, text, boolean, text, js
 
 -- SMS (Twilio and what is compatible)
 
-CREATE FUNCTION automation.server_sender(server text) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT nullif(btrim(split_part(o.option_value, ',', 1)), '')
-    FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o
-    WHERE s.srvname = server AND o.option_name = 'from';
-END;
-COMMENT ON FUNCTION automation.server_sender(text) IS 'Internal: the first of the senders that a server''s option "from" lists';
+CREATE FUNCTION automation.server_sender(server text, sender text) RETURNS text
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'wf_server_sender';
+COMMENT ON FUNCTION automation.server_sender(text, text) IS
+    'Internal: the sender; NULL: the first of those that the server''s option "from" lists';
 
 CREATE FUNCTION automation.sms(
     recipient text, body text, sender text DEFAULT NULL, server text DEFAULT 'twilio', class text DEFAULT 'marketing',
     list text DEFAULT NULL, expires interval DEFAULT '72 hours')
     RETURNS automation.message LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT ROW('http', server, '/Messages.json', NULL,
-               automation.form_encode(jsonb_build_object(
-                   'To', btrim(recipient), 'Body', body,
-                   CASE WHEN f.sender ~ '^MG[0-9a-f]{32}$' THEN 'MessagingServiceSid' ELSE 'From' END, f.sender)),
-               NULL,
-               jsonb_strip_nulls(jsonb_build_object(
-                   'method', 'POST', 'content_type', 'application/x-www-form-urlencoded', 'sign', false, 'channel', 'sms',
-                   'address', nullif(btrim(recipient), ''), 'class', class, 'list', list, 'expires', extract(epoch FROM expires)::bigint || ' seconds')))::automation.message
-    FROM (SELECT coalesce(sms.sender, automation.server_sender(server))) f(sender);
-END;
+RETURN ROW('http', server, '/Messages.json', NULL,
+           automation.form_encode(jsonb_build_object(
+               'To', btrim(recipient), 'Body', body,
+               CASE WHEN automation.server_sender(server, sender) ~ '^MG[0-9a-f]{32}$' THEN 'MessagingServiceSid' ELSE 'From' END,
+               automation.server_sender(server, sender))),
+           NULL,
+           jsonb_strip_nulls(jsonb_build_object(
+               'method', 'POST', 'content_type', 'application/x-www-form-urlencoded', 'sign', false, 'channel', 'sms',
+               'address', nullif(btrim(recipient), ''), 'class', class, 'list', list,
+               'expires', extract(epoch FROM expires)::bigint || ' seconds')))::automation.message;
 COMMENT ON FUNCTION automation.sms(text, text, text, text, text, text, interval) IS
     'Message for SEND: a text message by Twilio''s interface. recipient: number with + and country code, NULL: it is skipped as no_address; '
     'sender: a number or a messaging service (MG...), NULL: the first of the server''s option from; server: its url ends in '

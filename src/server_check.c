@@ -29,6 +29,7 @@
 
 PG_FUNCTION_INFO_V1(wf_server_validator);
 PG_FUNCTION_INFO_V1(wf_server_option_value);
+PG_FUNCTION_INFO_V1(wf_server_sender);
 PG_FUNCTION_INFO_V1(wf_server_for_url);
 
 /* "a, b, c" */
@@ -252,6 +253,37 @@ wf_server_option_value(PG_FUNCTION_ARGS)
 	if (option->standard == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(option->standard));
+}
+
+/* server_sender(server, sender): of any server, and NULL if there is none: SEND says what is wrong with it */
+Datum
+wf_server_sender(PG_FUNCTION_ARGS)
+{
+	ForeignServer *foreign;
+	ListCell   *cell;
+
+	if (!PG_ARGISNULL(1))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+	foreign = PG_ARGISNULL(0) ? NULL : GetForeignServerByName(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
+	if (foreign == NULL)
+		PG_RETURN_NULL();
+	foreach(cell, foreign->options)
+	{
+		DefElem    *element = lfirst(cell);
+		char	   *first;
+		int			length;
+
+		if (strcmp(element->defname, "from") != 0)
+			continue;
+		first = strVal(element->arg);
+		first += strspn(first, " ");
+		length = strcspn(first, ",");
+		while (length > 0 && first[length - 1] == ' ')
+			length--;
+		if (length > 0)
+			PG_RETURN_TEXT_P(cstring_to_text_with_len(first, length));
+	}
+	PG_RETURN_NULL();
 }
 
 /* NULL = NULL */

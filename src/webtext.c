@@ -11,13 +11,16 @@
 #include "common/jsonapi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/jsonfuncs.h"
 
 #include "compat.h"
 
 PG_FUNCTION_INFO_V1(wf_url_encode);
+PG_FUNCTION_INFO_V1(wf_form_encode);
 PG_FUNCTION_INFO_V1(wf_json_or_null);
 
 /* Unreserved in RFC 3986. */
@@ -28,37 +31,93 @@ is_plain(unsigned char c)
 		c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* url_encode(value) */
-Datum
-wf_url_encode(PG_FUNCTION_ARGS)
+static void
+append_encoded(StringInfo to, const char *value, int length)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	text	   *value = PG_GETARG_TEXT_PP(0);
-	int			length = VARSIZE_ANY_EXHDR(value);
-	char	   *bytes = pg_server_to_any(VARDATA_ANY(value), length, PG_UTF8);
-	text	   *result;
-	char	   *p;
-	int			i;
+	char	   *bytes = pg_server_to_any(value, length, PG_UTF8);
 
-	if (bytes != VARDATA_ANY(value))
+	if (bytes != value)
 		length = strlen(bytes);
-	result = palloc(VARHDRSZ + (Size) length * 3);
-	p = VARDATA(result);
-	for (i = 0; i < length; i++)
+	for (int i = 0; i < length; i++)
 	{
 		unsigned char c = bytes[i];
 
 		if (is_plain(c))
-			*p++ = c;
+			appendStringInfoChar(to, c);
 		else
 		{
-			*p++ = '%';
-			*p++ = digits[c >> 4];
-			*p++ = digits[c & 15];
+			appendStringInfoChar(to, '%');
+			appendStringInfoChar(to, digits[c >> 4]);
+			appendStringInfoChar(to, digits[c & 15]);
 		}
 	}
-	SET_VARSIZE(result, p - (char *) result);
-	PG_RETURN_TEXT_P(result);
+}
+
+/* url_encode(value) */
+Datum
+wf_url_encode(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	StringInfoData encoded;
+
+	initStringInfo(&encoded);
+	append_encoded(&encoded, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(encoded.data, encoded.len));
+}
+
+/* What ->> gives. */
+static char *
+text_of(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		default:
+			return JsonbToCString(NULL, value->val.binary.data, value->val.binary.len);
+	}
+}
+
+/* form_encode(fields) */
+Datum
+wf_form_encode(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *fields = PG_GETARG_JSONB_P(0);
+	JsonbIterator *iterator = JsonbIteratorInit(&fields->root);
+	JsonbIteratorToken token;
+	JsonbValue	key;
+	JsonbValue	value;
+	StringInfoData form;
+
+	if (!JB_ROOT_IS_OBJECT(fields))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a form is made of a JSON object only")));
+	initStringInfo(&form);
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
+	{
+		char	   *text;
+
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		if (value.type == jbvNull)
+			continue;
+		if (form.len > 0)
+			appendStringInfoChar(&form, '&');
+		append_encoded(&form, key.val.string.val, key.val.string.len);
+		appendStringInfoChar(&form, '=');
+		text = text_of(&value);
+		append_encoded(&form, text, strlen(text));
+	}
+	if (form.len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(form.data, form.len));
 }
 
 /* Deeper than this, and longer than that, is nobody's answer but somebody's trick. */

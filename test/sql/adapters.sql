@@ -34,11 +34,32 @@ SELECT ((automation.webhook('/', 1)).body::jsonb ->> 'timestamp')::timestamptz B
 
 \echo -- with_options
 SELECT crm.show(automation.with_options(automation.webhook('/crm', 1, server => 'hooks'), '{"class": "transactional", "expires": "1 day"}'));
+-- thin: the key of nobody, of what is no object and of no record
+SELECT (automation.webhook('/', NULL::crm.shop_order, thin => true)).body::json -> 'data' AS "of NULL",
+       (automation.webhook('/', '["id"]'::jsonb, thin => true)).body::json -> 'data' AS "of an array",
+       (automation.webhook('/', 7, thin => true)).body::json -> 'data' AS "of a number",
+       (automation.webhook('/', NULL::text, E'a "quoted"\ttype')).body::json ->> 'type' AS type,
+       (automation.webhook('/', ROW(1, 2))).body::json ->> 'type' AS "of no type";
+-- they are written out into the query, which is planned once: none of them is a query of its own for each message
+CREATE FUNCTION crm.calls(expression text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+  called text := '';
+BEGIN
+  FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) SELECT %s FROM crm.shop_order o', expression) LOOP
+    SELECT called || coalesce(string_agg(m[1], ' ' ORDER BY m[1]), '') INTO called FROM regexp_matches(line, 'automation\.(\w+)\(', 'g') m;
+  END LOOP;
+  RETURN called;
+END $$;
+SELECT crm.calls($$automation.webhook('/', o, server => 'hooks')$$), crm.calls($$automation.sms(o.number::text, o.note)$$);
+DROP FUNCTION crm.calls;
 SELECT automation.with_options(NULL, '{"class": "marketing"}') IS NULL;
 
 \echo -- url_encode, form_encode, sha256_hex
 SELECT automation.url_encode(E'aZ09-._~ +&=/?%\né€'), automation.url_encode('');
 SELECT automation.form_encode('{"To": "+49 151", "Body": "1 & 2 = 3", "Empty": "", "None": null}');
+SELECT automation.form_encode('{"n": 1.50, "yes": true, "deep": {"a": [1, "x"]}}'), automation.form_encode('{"none": null}') IS NULL, automation.form_encode('{}') IS NULL;
+SELECT automation.form_encode('[1]');
 SELECT automation.sha256_hex('abc');
 
 \echo -- sms
