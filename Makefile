@@ -19,12 +19,23 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	html_text template template_context template_filter template_value template_render template_finish template_row email \
-	schedule schedule_job register unregister adopt validate reconcile ddl commands explain call_site sight handler \
+	schedule schedule_job register unregister adopt validate reconcile ddl commands kit explain call_site sight handler \
 	watchdog blame seat batch executor run egress delivery_queue limits retry claim outcome delivery_turn delivery delivery_command guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 
-DATA_built = sql/automation--$(EXTVERSION).sql
-EXTRA_CLEAN = sql/automation--$(EXTVERSION).sql
+# The CRM that automation.install_crm() makes, in the order of its files' dependencies (doc/crm.md).
+KIT = register people work messages behaviour commerce names \
+	rules \
+	views \
+	tags lists score notes property format \
+	deal task owner account create \
+	message \
+	trigger \
+	pipeline
+KIT_FILES = $(wildcard $(addprefix kit/,$(addsuffix .sql,$(KIT))))
+
+DATA_built = sql/automation--$(EXTVERSION).sql sql/automation_crm.sql
+EXTRA_CLEAN = $(DATA_built)
 
 PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 
@@ -38,8 +49,11 @@ include $(PGXS)
 
 sql/automation--$(EXTVERSION).sql: sql/automation.sql sql/goal.sql sql/split.sql sql/calendar.sql sql/job.sql \
 	sql/outbox.sql sql/server.sql sql/suppression.sql sql/template.sql sql/adapters.sql sql/transport.sql sql/delivery.sql \
-	sql/schedule.sql sql/migrate.sql sql/explain.sql sql/operations.sql sql/health.sql sql/rights.sql
+	sql/schedule.sql sql/migrate.sql sql/explain.sql sql/operations.sql sql/kit.sql sql/health.sql sql/rights.sql
 	cat $^ > $@
+
+sql/automation_crm.sql: $(KIT_FILES) Makefile
+	cat $(filter %.sql,$^) > $@
 
 $(OBJS): $(wildcard src/*.h)
 

@@ -13,6 +13,9 @@ GRANT EXECUTE ON FUNCTION automation.capture() TO PUBLIC;
 -- only the caller's own workflows
 GRANT EXECUTE ON PROCEDURE automation.run() TO PUBLIC;
 
+-- does what its caller may do
+GRANT EXECUTE ON PROCEDURE automation.install_crm(text) TO PUBLIC;
+
 -- each checks whose workflow or call it is
 GRANT EXECUTE ON FUNCTION automation.pause(text, boolean, boolean) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION automation.resume(text, text, int, interval) TO PUBLIC;
