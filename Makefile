@@ -27,7 +27,7 @@ OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 KIT = register people work messages behaviour commerce names \
 	rules \
 	views \
-	tags lists score notes property format \
+	tags lists score notes audience property format \
 	deal task owner account create \
 	message \
 	trigger \
