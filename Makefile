@@ -28,7 +28,7 @@ KIT = register people work messages behaviour commerce names \
 	rules \
 	views \
 	tags lists score notes audience property format \
-	deal task owner account create \
+	account deal task owner create \
 	message \
 	trigger \
 	pipeline
