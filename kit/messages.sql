@@ -101,6 +101,7 @@ CREATE TABLE email_message (
     sentiment        sentiment,
     created_at       timestamptz NOT NULL DEFAULT automation.now()
 );
+CREATE UNIQUE INDEX email_message_delivery ON email_message (delivery_id);
 CREATE INDEX email_message_contact ON email_message (contact_id);
 CREATE INDEX email_message_deal ON email_message (deal_id);
 CREATE INDEX email_message_account ON email_message (account_id);

@@ -16,6 +16,7 @@ CREATE TABLE app_user (
     is_paid     boolean NOT NULL DEFAULT true,
     time_zone   text,
     db_role     name,                        -- the database role the user works as, if there is one
+    slack_id    text,                        -- what Slack calls him: U...
     source      record_source NOT NULL DEFAULT default_source(),
     created_at  timestamptz NOT NULL DEFAULT automation.now(),
     updated_at  timestamptz NOT NULL DEFAULT automation.now()

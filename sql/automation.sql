@@ -823,6 +823,8 @@ FROM automation.history h
          ('no_address', 'there is nobody to send it to'),
          ('invalid_address', 'the recipient has no proper address'),
          ('missing_token', 'its template asks for a value that is not there'),
+         ('not_subscribed', 'the recipient has not subscribed to such mails'),
+         ('not_marketing', 'the recipient is not one for marketing'),
          ('already_sent', 'the recipient has had one of its family'),
          ('recipient_cap', 'its server takes no more of one SEND'),
          ('frequency_cap', 'the recipient has had as many as its server allows'),

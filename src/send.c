@@ -305,6 +305,23 @@ address_problem(const Outgoing *o)
 	return NULL;
 }
 
+/*
+ * Who made the message may know that it is not to be sent: email() could not write it, a
+ * library of the user's knows who has not subscribed.  Only codes of ours, which the
+ * journal has words for.
+ */
+static const char *
+asked_to_skip(const Outgoing *o)
+{
+	static const char *const codes[] = {"missing_token", "not_subscribed", "not_marketing"};
+	const char *skip = wf_message_option(o->options, "skip");
+
+	for (int i = 0; skip && i < lengthof(codes); i++)
+		if (strcmp(skip, codes[i]) == 0)
+			return codes[i];
+	return skip ? codes[0] : NULL;
+}
+
 /* Why it is not to be sent; NULL: it is. */
 static const char *
 why_skipped(const Sending *sending, const UsedServer *used, const Outgoing *o)
@@ -314,9 +331,9 @@ why_skipped(const Sending *sending, const UsedServer *used, const Outgoing *o)
 
 	if (problem)
 		return problem;
-	/* email() says so of a mail it could not write */
-	if (wf_message_option(o->options, "skip") != NULL)
-		return "missing_token";
+	problem = asked_to_skip(o);
+	if (problem)
+		return problem;
 	if (o->address && wf_suppressed(sending->role, o->channel, o->address, o->class, o->list))
 		return "suppressed";
 	return wf_caps_reason(o, used->server, used->messages + 1, once && strcmp(once, "true") == 0);
