@@ -391,7 +391,7 @@ BEGIN ATOMIC
           AND EXISTS (SELECT FROM tracking_site s
                       WHERE '.' || substring(lower(page_messages.url) FROM '^[a-z]+://([^/:?#]+)') LIKE '%.' || lower(s.domain))
     ), shown AS (
-        INSERT INTO site_message_event (message_id, contact_id, kind) SELECT id, (c).id, 'shown' FROM due ORDER BY id RETURNING message_id
+        INSERT INTO site_message_event (message_id, contact_id, kind) SELECT d.id, (c).id, 'shown' FROM due d ORDER BY d.id RETURNING message_id
     )
     SELECT m.* FROM site_message m JOIN shown s ON s.message_id = m.id ORDER BY m.id;
 END;

@@ -13,17 +13,22 @@ ALTER ROLE app SET search_path = try, crm;
 
 CREATE SERVER mail TYPE 'smtp' FOREIGN DATA WRAPPER automation
   OPTIONS (url 'smtp://mail.example.com', "from" 'shop@example.com, @example.com', class 'marketing, transactional, internal',
-           unsubscribe_url 'https://example.com/u/', postal_address 'Example Ltd, 1 Road, Town');
+           unsubscribe_url 'https://example.com/u/', postal_address 'Example Ltd, 1 Road, Town',
+           recipient_rate '0');
 CREATE SERVER hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://hooks.example.com');
 CREATE SERVER sms TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC123/Messages.json');
+CREATE SERVER twilio TYPE 'http' FOREIGN DATA WRAPPER automation
+  OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC123', "from" '+15550100', recipient_rate '0');
 CREATE SERVER slack TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://slack.com/api');
 CREATE SERVER facebook TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://graph.facebook.com/v19.0');
 CREATE SERVER salesforce TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://example.my.salesforce.com/services/data/v60.0');
 CREATE SERVER google_sheets TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://sheets.googleapis.com');
 CREATE SERVER asana TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://app.asana.com/api/1.0');
 CREATE SERVER zendesk TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.getbase.com');
+CREATE SERVER zendesk_sell TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.getbase.com/v2');
+CREATE SERVER openai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
 CREATE SERVER ai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
-GRANT USAGE ON FOREIGN SERVER mail, hooks, sms, slack, facebook, salesforce, google_sheets, asana, zendesk, ai TO app;
+GRANT USAGE ON FOREIGN SERVER mail, hooks, sms, slack, facebook, salesforce, google_sheets, asana, zendesk, ai, twilio, zendesk_sell, openai TO app;
 
 -- The harness
 CREATE SCHEMA conformance AUTHORIZATION app;
