@@ -47,9 +47,10 @@ RETURN CASE (e).kind
                                   WHERE f.message_id = (e).message_id AND f.contact_id = (e).contact_id AND f.id < (e).id
                                         AND (f.kind = 'click' OR f.kind = 'open' AND NOT f.is_machine_open))
     ELSE false END
-  AND (counts_as_open.class IS NULL OR counts_as_open.class = (mail_of(e)).class);
+  AND EXISTS (SELECT FROM email_message m
+              WHERE m.id = (e).message_id AND m.class IN ('campaign', 'transactional', 'personal') AND m.class = coalesce(counts_as_open.class, m.class));
 COMMENT ON FUNCTION counts_as_open(email_event, text) IS
-    'Is it an opened mail, of a class (campaign, transactional, personal) if one is given: an open that is not a mail program''s own, or the first click of a mail that nobody was seen to open (T17, T18, T23, T29)';
+    'Is it an opened campaign, transactional or personal mail, one of these classes if it is given: an open that is not a mail program''s own, or the first click of a mail that nobody was seen to open (T17, T18, T23, T29)';
 
 CREATE FUNCTION counts_as_click(e email_event, class text DEFAULT NULL) RETURNS boolean LANGUAGE sql STABLE
 RETURN (e).kind = 'click' AND is_tracked(mail_of(e)) AND (counts_as_click.class IS NULL OR counts_as_click.class = (mail_of(e)).class);
