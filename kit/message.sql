@@ -161,49 +161,49 @@ COMMENT ON FUNCTION ticket_templates() IS
 
 -- Contacts of a record: the primary one first
 
-CREATE FUNCTION contacts_of(a account, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
+CREATE FUNCTION people_of(a account, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.* FROM contact c JOIN account_contact x ON x.contact_id = c.id
     WHERE x.account_id = (a).id AND c.deleted_at IS NULL ORDER BY x.is_primary DESC, c.id LIMIT at_most;
 END;
-COMMENT ON FUNCTION contacts_of(account, int) IS
+COMMENT ON FUNCTION people_of(account, int) IS
     'Contacts of the company: at most so many, NULL: all; the primary one first, then in the order of their ids (A15, S40)';
 
-CREATE FUNCTION contacts_of(d deal, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
+CREATE FUNCTION people_of(d deal, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.* FROM contact c JOIN deal_contact x ON x.contact_id = c.id
     WHERE x.deal_id = (d).id AND c.deleted_at IS NULL ORDER BY x.is_primary DESC, c.id LIMIT at_most;
 END;
-COMMENT ON FUNCTION contacts_of(deal, int) IS
+COMMENT ON FUNCTION people_of(deal, int) IS
     'Contacts of the deal: at most so many, NULL: all; the primary one first, then in the order of their ids (A15, S40)';
 
-CREATE FUNCTION contacts_of(t ticket, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
+CREATE FUNCTION people_of(t ticket, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.* FROM contact c JOIN ticket_contact x ON x.contact_id = c.id
     WHERE x.ticket_id = (t).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
-COMMENT ON FUNCTION contacts_of(ticket, int) IS 'Contacts of the ticket: at most so many, NULL: all; in the order of their ids (A16, S40)';
+COMMENT ON FUNCTION people_of(ticket, int) IS 'Contacts of the ticket: at most so many, NULL: all; in the order of their ids (A16, S40)';
 
-CREATE FUNCTION contacts_of(p project, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
+CREATE FUNCTION people_of(p project, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.* FROM contact c JOIN project_contact x ON x.contact_id = c.id
     WHERE x.project_id = (p).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
-COMMENT ON FUNCTION contacts_of(project, int) IS 'Contacts of the project: at most so many, NULL: all; in the order of their ids (S40)';
+COMMENT ON FUNCTION people_of(project, int) IS 'Contacts of the project: at most so many, NULL: all; in the order of their ids (S40)';
 
-CREATE FUNCTION contacts_of(q quote, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
+CREATE FUNCTION people_of(q quote, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.* FROM contact c JOIN quote_contact x ON x.contact_id = c.id
     WHERE x.quote_id = (q).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
-COMMENT ON FUNCTION contacts_of(quote, int) IS 'Contacts of the quote: at most so many, NULL: all; in the order of their ids (S40)';
+COMMENT ON FUNCTION people_of(quote, int) IS 'Contacts of the quote: at most so many, NULL: all; in the order of their ids (S40)';
 
-CREATE FUNCTION contacts_of(r custom_object_record, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
+CREATE FUNCTION people_of(r custom_object_record, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.* FROM contact c JOIN custom_object_link x ON x.contact_id = c.id
     WHERE x.record_id = (r).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
-COMMENT ON FUNCTION contacts_of(custom_object_record, int) IS
+COMMENT ON FUNCTION people_of(custom_object_record, int) IS
     'Contacts of the record of a custom object: at most so many, NULL: all; in the order of their ids (S40)';
 
 -- Colleagues
@@ -418,8 +418,7 @@ BEGIN ATOMIC
                (SELECT x.id FROM ticket x WHERE x.id = (d.options #>> '{about,ticket}')::bigint),
                b.id, (SELECT x.id FROM email_campaign x WHERE x.id = (d.options #>> '{about,campaign}')::bigint),
                (SELECT x.id FROM email_message x JOIN automation.deliveries p ON p.id = x.delivery_id
-                WHERE p.enrollment = d.enrollment AND p.address = d.address AND p.id < d.id AND d.options ? 'thread'
-                ORDER BY p.id DESC LIMIT 1),
+                WHERE p.uid = substring(d.options ->> 'in_reply_to' FROM '^<([^@>]+)@')),
                d.title, d.options ->> 'html',
                (SELECT array_agg(a.address) FROM jsonb_array_elements_text(d.options -> 'cc') a (address)),
                (SELECT array_agg(a.address) FROM jsonb_array_elements_text(d.options -> 'bcc') a (address)),
