@@ -315,7 +315,7 @@ END;
 COMMENT ON FUNCTION internal_sms(bigint, text, text) IS 'The same to the user of that id; NULL: no message (A31, A32)';
 
 CREATE VIEW sms_message AS
-    SELECT d.id, d.workflow, d.subject, d.address AS to_number, d.class,
+    SELECT d.id, d.workflow, d.subject, '+' || d.address AS to_number, d.class,
            CASE d.state WHEN 'sent' THEN 'SMS notification sent'
                         WHEN 'queued' THEN 'Action initiated' WHEN 'started' THEN 'Action initiated'
                         WHEN 'retry' THEN 'Action initiated' WHEN 'held' THEN 'Action initiated'
