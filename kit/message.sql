@@ -437,9 +437,12 @@ COMMENT ON FUNCTION note_mail(bigint) IS
 
 CREATE FUNCTION note_mails(c contact) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
-    SELECT count(note_mail(d.id)) FROM automation.deliveries d
-    WHERE d.address = lower((c).email) AND d.kind = 'mail' AND d.state NOT IN ('skipped', 'cancelled', 'dead')
-      AND NOT EXISTS (SELECT FROM email_message m WHERE m.delivery_id = d.id);
+    -- the older ones first: answers in a thread find what they answer
+    SELECT count(note_mail(n.id))
+    FROM (SELECT d.id FROM automation.deliveries d
+          WHERE d.address = lower((c).email) AND d.kind = 'mail' AND d.state NOT IN ('skipped', 'cancelled', 'dead')
+            AND NOT EXISTS (SELECT FROM email_message m WHERE m.delivery_id = d.id)
+          ORDER BY d.id) n;
 END;
 COMMENT ON FUNCTION note_mails(contact) IS
     'Notes all mails of workflows to the contact that are not noted yet; returns how many. Of those that wait in the queue, too';
