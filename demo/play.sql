@@ -1,31 +1,30 @@
 -- What an application does: ordinary writes, nothing else.
 
-\echo '  > two deals move to the stage "proposal"'
-UPDATE deal SET stage = 'proposal' WHERE id IN (1, 15);
+\echo '  > three contacts join the list "News"'
+INSERT INTO list_subscription (contact_id, list_id, status) SELECT id, list('News'), 'active' FROM contact WHERE id IN (4, 5, 7);
 
-\echo '  > a lead reads three pages and answers the newsletter, another reads one page'
-INSERT INTO activity (contact_id, type, subject)
-VALUES (3, 'visit', 'Read the price page'), (3, 'visit', 'Read a case study'), (4, 'visit', 'Read the documentation');
-INSERT INTO activity (contact_id, type, subject) VALUES (3, 'reply', 'Asked for a call');
+\echo '  > two deals move to the stage "Proposal"'
+UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id IN (1, 15);
 
-\echo '  > a contact gets another owner'
-UPDATE contact SET owner_id = 3 WHERE id = 860;
-
-SELECT pg_sleep(1) \g /dev/null
-\echo '  > the reader of one page answers the newsletter'
-INSERT INTO activity (contact_id, type, subject) VALUES (4, 'reply', 'Asked for an offer');
+\echo '  > two contacts fill a cart'
+INSERT INTO cart (id, contact_id, total) VALUES (1, 20, 298), (2, 31, 88);
+INSERT INTO cart_line VALUES (1, 1, 1), (1, 5, 1), (2, 3, 1);
+UPDATE cart SET total = 129 WHERE id = 2;
 
 \echo '  > a third deal moves, but the transaction is rolled back: nothing happens'
 BEGIN;
-UPDATE deal SET stage = 'proposal' WHERE id = 17;
+UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id = 17;
 ROLLBACK;
-\echo '  > a deal is taken in by hand'
-SELECT follow_up(d) AS enrollment FROM deal d WHERE id = 13 \g /dev/null
 
-SELECT pg_sleep(2.5) \g /dev/null
-\echo '  > and orders'
-INSERT INTO deal (contact_id, title, value) VALUES (4, 'First order', 500);
+SELECT pg_sleep(1.2) \g /dev/null
+\echo '  > one of the new readers looks at the prices, another leaves the list'
+INSERT INTO page_view (contact_id, url) VALUES (4, 'https://example.test/pricing');
+SELECT unsubscribe(c, 'News', 'contact') FROM contact c WHERE id = 5 \g /dev/null
+\echo '  > the first deal moves on to "Contract"'
+UPDATE deal SET stage_id = stage('Sales', 'Contract') WHERE id = 1;
 
-\echo '  > the first deal moves on to "contract", the one taken in by hand is lost'
-UPDATE deal SET stage = 'contract' WHERE id = 1;
-UPDATE deal SET status = 'lost' WHERE id = 13;
+SELECT pg_sleep(1.6) \g /dev/null
+\echo '  > one of the carts is ordered, after its first reminder'
+INSERT INTO sales_order (contact_id, cart_id, status, total) VALUES (31, 2, 'completed', 129);
+\echo '  > the first deal is won'
+UPDATE deal SET status = 'won' WHERE id = 1;

@@ -1,20 +1,21 @@
 -- What the workflows left behind.
 
 \echo
-\echo 'Activities the workflows made'
-SELECT d.id AS deal, c.name AS contact, a.type, a.subject, u.name AS assignee
-FROM activity a JOIN contact c ON c.id = a.contact_id LEFT JOIN deal d ON d.id = a.deal_id JOIN colleague u ON u.id = a.assignee_id
-WHERE a.id > 3000 ORDER BY d.id NULLS LAST, a.id;
+\echo 'Tasks, notes and notifications they made'
+SELECT * FROM (
+    SELECT 'task' AS what, coalesce(d.title, c.name) AS about, a.title AS text, u.name AS "for"
+    FROM activity a LEFT JOIN deal d ON d.id = a.deal_id LEFT JOIN contact c ON c.id = a.contact_id LEFT JOIN app_user u ON u.id = a.assignee_id
+    WHERE a.source = 'automation'
+    UNION ALL
+    SELECT 'note', d.title, n.body, NULL FROM note n JOIN deal d ON d.id = n.deal_id
+    UNION ALL
+    SELECT 'notification', NULL, n.body, t.name FROM notification n LEFT JOIN team t ON t.id = n.team_id) x
+ORDER BY what DESC, about;
 
-\echo 'The leads'
-SELECT id, name, lifecycle, score FROM contact WHERE id IN (3, 4) ORDER BY id;
-
-\echo 'The goal of the newsletters'
-SELECT workflow, goal, outcome, subject_table, subject FROM automation.goal_reached;
-
-\echo 'The open deals of the contact with a new owner'
-SELECT d.id, d.title, u.name AS owner FROM deal d JOIN colleague u ON u.id = d.owner_id
-WHERE d.contact_id = 860 AND d.status = 'open' ORDER BY d.id;
+\echo 'The new readers, and who left a cart'
+SELECT c.id, c.name, c.score, string_agg(t.name, ', ' ORDER BY t.name) AS tags, is_subscribed(c, 'News') AS reads
+FROM contact c LEFT JOIN contact_tag ct ON ct.contact_id = c.id AND ct.removed_at IS NULL LEFT JOIN tag t ON t.id = ct.tag_id
+WHERE c.id IN (4, 5, 7, 20, 31) GROUP BY c.id ORDER BY c.id;
 
 \echo 'The workflows'
 SELECT name, active, entered, waiting, failed FROM automation.workflows ORDER BY name;

@@ -1,87 +1,74 @@
--- Four workflows.  The waits are seconds, so that there is something to watch.
+-- A welcome series, a deal pipeline, an abandoned cart.  The waits are seconds, so that there is
+-- something to watch.
 
 -- What their mails say.
 INSERT INTO automation.template (name, about, class, subject, html) VALUES
+    ('welcome', 'contact', 'marketing', 'Welcome, {{ contact.first_name | default: "dear reader" }}',
+     '<p>Dear {{ contact.first_name | default: "reader" }},</p><p>good to have you. Once a month we write what is new.</p>'
+     '<p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>'),
+    ('first steps', 'contact', 'marketing', 'Which sensor is the right one, {{ contact.first_name | default: "dear reader" }}?',
+     '<p>Three questions lead to the right sensor.</p><p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>'),
     ('proposal', 'contact', 'transactional', 'Your proposal: {{ deal.title }}',
      '<p>Dear {{ contact.name }},</p><p>the proposal for <b>{{ deal.title }}</b> is on its way to you.</p>'),
-    ('newsletter, short', 'contact', 'marketing', 'News for {{ contact.company | default: "you" }}',
-     '<p>{{ contact.name }}, three things are new.</p><p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>'),
-    ('newsletter, long', 'contact', 'marketing', 'All the news for {{ contact.company | default: "you" }}',
-     '<p>{{ contact.name }}, these twenty things are new.</p><p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>');
+    ('your cart', 'contact', 'transactional', 'Your cart waits for you',
+     '<p>Dear {{ contact.first_name }},</p><p>{{ items }}: still in your cart, {{ total }} EUR in all.</p>'),
+    ('your cart, 10 % off', 'contact', 'marketing', 'Your cart: 10 % off until tomorrow',
+     '<p>{{ contact.first_name }}, take 10 % off.</p><p><a href="{{ unsubscribe_url }}">No more news</a> - {{ postal_address }}</p>');
 
--- A deal reaches the stage "proposal": one activity after the other, until it
--- moves on.  A deal that is won or lost leaves at once.
-CREATE FUNCTION follow_up(d deal) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER UPDATE OF stage TO 'proposal';
+-- Who joins the list is welcomed.  Who then looks at the prices is called, all others get a second mail.
+-- Who leaves the list is out, wherever he stands.
+CREATE FUNCTION welcome(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT OR UPDATE OF status ON list_subscription WHEN new.status = 'active' AND new.list_id = list('News')
+    FOR SELECT new.contact_id;
+  EXIT WHEN NOT is_subscribed(c, 'News');
+BEGIN
+  SEND email('welcome', c);
+  SELECT add_tag(c, 'reader');
+  WAIT FOR INSERT ON page_view WHEN new.contact_id = c.id AND new.url LIKE '%/pricing' TIMEOUT '3 seconds';
+  IF FOUND THEN
+    SELECT adjust_score(c, 20);
+    SELECT add_task(c, 'Call: reads the prices', now() + interval '1 day');
+  ELSE
+    SEND email('first steps', c);
+  END IF;
+END $$;
+
+-- A deal reaches the stage Proposal: one task after the other, until it moves on.
+-- A deal that is won or lost leaves at once.
+CREATE FUNCTION proposal(d deal) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT OR UPDATE OF stage_id WHEN new.stage_id = stage('Sales', 'Proposal');
   ENROLL AGAIN;
   EXIT WHEN d.status <> 'open';
 BEGIN
-  INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
-  VALUES (d.contact_id, d.id, 'mail', 'Send the proposal', d.owner_id, now() + interval '1 day');
-  SEND email('proposal', c, vars => jsonb_build_object('deal', d)) FROM contact c WHERE c.id = d.contact_id;
-
-  WAIT FOR '2 seconds';
-  INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
-  VALUES (d.contact_id, d.id, 'call', 'Has the proposal arrived?', d.owner_id, now() + interval '1 day');
-
-  WAIT UNTIL d.stage = 'contract' TIMEOUT '3 seconds';
+  SEND email('proposal', p, vars => jsonb_build_object('deal', d))
+    FROM contact p JOIN deal_contact dc ON dc.contact_id = p.id WHERE dc.deal_id = d.id AND dc.is_primary;
+  WAIT UNTIL d.stage_id = stage('Sales', 'Contract') TIMEOUT '2 seconds';
   IF FOUND THEN
-    INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
-    VALUES (d.contact_id, d.id, 'meeting', 'Sign the contract', d.owner_id, now() + interval '7 days');
+    SELECT add_task(d, 'Sign the contract', now() + interval '7 days');
   ELSE
-    INSERT INTO activity (contact_id, deal_id, type, subject, assignee_id, due_at)
-    VALUES (d.contact_id, d.id, 'call', 'No answer: ask for the decision', d.owner_id, now() + interval '1 day');
+    SELECT add_task(d, 'No answer: ask for the decision', now() + interval '1 day');
   END IF;
 END $$;
 
--- What a contact does is worth points; with enough of them a lead is qualified.
--- The wait lets more of it come in before somebody is sent to call.
-CREATE FUNCTION scoring(c contact, a activity, points int) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER INSERT ON activity WHEN new.type = 'visit' FOR SELECT new.contact_id, new.id, 5;
-  AFTER INSERT ON activity WHEN new.type = 'reply' FOR SELECT new.contact_id, new.id, 20;
-  ENROLL ONCE PER a;
+-- A deal is won: the resource planning gets to know it, by a signed webhook; so do the managers.
+CREATE FUNCTION won(d deal) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF status TO 'won';
 BEGIN
-  UPDATE contact SET score = score + points WHERE id = c.id;
-  WAIT FOR '2 seconds';
-  IF c.lifecycle = 'lead' AND c.score >= 50 THEN
-    UPDATE contact SET lifecycle = 'qualified' WHERE id = c.id;
-    INSERT INTO activity (contact_id, type, subject, assignee_id, due_at)
-    VALUES (c.id, 'call', 'Qualified with ' || c.score || ' points', c.owner_id, now() + interval '1 hour');
-    SEND webhook('/contacts', c, 'contact.qualified', server => 'erp');
-  END IF;
+  SEND webhook('/deals', d, 'deal.won', thin => true, server => 'erp');
+  SELECT add_note(d, 'won after ' || (now()::date - d.created_at::date) || ' days');
+  SELECT notify_team('Managers', d.title || ' is won: ' || round(d.value) || ' ' || d.currency);
 END $$;
 
--- A contact gets another owner: so do the open deals, and somebody says hello.
-CREATE FUNCTION hand_over(c contact, before bigint) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER UPDATE OF owner_id WHEN new.owner_id IS NOT NULL FOR SELECT new.id, old.owner_id;
-  ENROLL AGAIN;
-BEGIN
-  UPDATE deal SET owner_id = c.owner_id WHERE contact_id = c.id AND status = 'open';
-  IF FOUND THEN
-    INSERT INTO activity (contact_id, type, subject, assignee_id, due_at)
-    SELECT c.id, 'call', 'Say hello, you follow ' || b.name, c.owner_id, now() + interval '1 day'
-    FROM colleague b WHERE b.id = before;
-  END IF;
-END $$;
-
--- Who reads a page gets one of two newsletters.  A reply is answered; whoever orders
--- goes straight to the end, from wherever he stands.  Nobody but leads is inside.
-CREATE FUNCTION nurture(c contact) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER INSERT ON activity WHEN new.type = 'visit' FOR SELECT new.contact_id;
-  EXIT WHEN c.lifecycle <> 'lead';
+-- A cart that nobody has touched for two seconds; what is ordered is not abandoned.
+CREATE FUNCTION abandoned_cart(k cart) RETURNS bigint LANGUAGE workflow AS $$
+  AT k.updated_at + interval '2 seconds' WHEN k.recovered_at IS NULL AND k.total >= 50;
+  EXIT WHEN EXISTS (SELECT FROM sales_order o WHERE o.cart_id = k.id);
 DECLARE
-  style text;
+  items text;
 BEGIN
-  SPLIT style INTO short, long;
-  INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'mail', 'Newsletter, ' || style, c.owner_id);
-  SEND email('newsletter, ' || style, c);
-
-  WAIT FOR INSERT ON activity WHEN new.contact_id = c.id AND new.type = 'reply' TIMEOUT '10 seconds';
-  IF FOUND THEN
-    INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'call', 'Answer the reply', c.owner_id);
-  END IF;
-  WAIT FOR '10 seconds';
-
-  GOAL ordered WHEN EXISTS (SELECT FROM deal d WHERE d.contact_id = c.id AND d.created_at > entered_at()) OTHERWISE EXIT;
-  INSERT INTO activity (contact_id, type, subject, assignee_id) VALUES (c.id, 'call', 'Say thank you for the order', c.owner_id);
+  SELECT string_agg(p.name, ', ' ORDER BY p.id) INTO items FROM cart_line l JOIN product p ON p.id = l.product_id WHERE l.cart_id = k.id;
+  SEND email('your cart', p, vars => jsonb_build_object('items', items, 'total', round(k.total, 2))) FROM contact p WHERE p.id = k.contact_id;
+  SELECT add_tag(p, 'abandoned cart') FROM contact p WHERE p.id = k.contact_id;
+  WAIT FOR '3 seconds';
+  SEND email('your cart, 10 % off', p) FROM contact p WHERE p.id = k.contact_id;
 END $$;
