@@ -3,7 +3,7 @@ EXTVERSION = 0.1
 MODULE_big = automation
 
 # Rooms, in the order of their dependencies (src/README.md).
-ROOMS = settings activity zone hours clock next_time cron board store sequence owner stat enginesql key stored image webtext webhook \
+ROOMS = settings activity zone hours clock next_time cron board store sequence owner stat enginesql key stored image json_member webtext webhook \
 	scanner parser parser_clause parser_statement parser_flow describe \
 	signature analyze analyze_source analyze_names analyze_clock analyze_deps \
 	analyze_expand analyze_level analyze_ties analyze_change \

@@ -34,6 +34,7 @@
 #include "due.h"
 #include "event.h"
 #include "history.h"
+#include "json_member.h"
 #include "key.h"
 #include "keyscan.h"
 #include "owner.h"
@@ -133,24 +134,10 @@ static Jsonb *
 error_detail(const ErrorData *error)
 {
 	JsonbParseState *state = NULL;
-	const char *fields[][2] = {
-		{"sqlstate", unpack_sql_state(error->sqlerrcode)},
-		{"message", error->message}
-	};
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < lengthof(fields); i++)
-	{
-		JsonbValue	value;
-
-		value.type = jbvString;
-		value.val.string.val = unconstify(char *, fields[i][0]);
-		value.val.string.len = strlen(fields[i][0]);
-		pushJsonbValue(&state, WJB_KEY, &value);
-		value.val.string.val = unconstify(char *, fields[i][1]);
-		value.val.string.len = strlen(fields[i][1]);
-		pushJsonbValue(&state, WJB_VALUE, &value);
-	}
+	wf_json_text(&state, "sqlstate", unpack_sql_state(error->sqlerrcode));
+	wf_json_text(&state, "message", error->message);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -321,18 +308,11 @@ static Jsonb *
 job_arguments(const char *where)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	value;
 
 	if (where == NULL)
 		return NULL;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	value.type = jbvString;
-	value.val.string.val = "where";
-	value.val.string.len = strlen("where");
-	pushJsonbValue(&state, WJB_KEY, &value);
-	value.val.string.val = unconstify(char *, where);
-	value.val.string.len = strlen(where);
-	pushJsonbValue(&state, WJB_VALUE, &value);
+	wf_json_text(&state, "where", where);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

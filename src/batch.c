@@ -41,6 +41,7 @@
 #include "engine.h"
 #include "every.h"
 #include "item.h"
+#include "json_member.h"
 #include "ledger.h"
 #include "job.h"
 #include "lookup.h"
@@ -610,33 +611,15 @@ batch_body(Engine *engine)
 static void
 push_field(JsonbParseState **state, const char *name, const char *text, int max)
 {
-	JsonbValue	value;
+	JsonbValue	value = {.type = jbvString};
 	int			len;
 
 	if (text == NULL)
 		return;
 	len = strlen(text);
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, name);
-	value.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &value);
 	value.val.string.val = unconstify(char *, text);
 	value.val.string.len = len > max ? pg_mbcliplen(text, len, max) : len;
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-static void
-push_int(JsonbParseState **state, const char *name, int64 number)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, name);
-	value.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &value);
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(state, WJB_VALUE, &value);
+	wf_json_value(state, name, &value);
 }
 
 /* What the history and the views will say of an error. */
@@ -653,8 +636,8 @@ error_detail(const ErrorData *error, const Instruction *where)
 	push_field(&state, "context", error->context, 4 * ERROR_TEXT_MAX);
 	if (where && where->stmt)
 	{
-		push_int(&state, "statement", where->stmt->ordinal);
-		push_int(&state, "line", where->stmt->line);
+		wf_json_number(&state, "statement", where->stmt->ordinal);
+		wf_json_number(&state, "line", where->stmt->line);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

@@ -30,6 +30,7 @@
 #include "compat.h"
 #include "history.h"
 #include "interp_wait.h"
+#include "json_member.h"
 #include "parked.h"
 #include "sequence.h"
 #include "store.h"
@@ -65,16 +66,9 @@ static Jsonb *
 args_of(const Enrollment *e)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	value;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	value.type = jbvString;
-	value.val.string.val = WAIT_NUMBER;
-	value.val.string.len = strlen(WAIT_NUMBER);
-	pushJsonbValue(&state, WJB_KEY, &value);
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(e->change_seq);
-	pushJsonbValue(&state, WJB_VALUE, &value);
+	wf_json_number(&state, WAIT_NUMBER, e->change_seq);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

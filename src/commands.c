@@ -32,6 +32,7 @@
 #include "enrollment.h"
 #include "interp.h"
 #include "event.h"
+#include "json_member.h"
 #include "key.h"
 #include "owner.h"
 #include "register.h"
@@ -61,48 +62,15 @@ PG_FUNCTION_INFO_V1(wf_now);
  * ----------------------------------------------------------------
  */
 
-static void
-push_text(JsonbParseState **state, const char *key, const char *text)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, key);
-	value.val.string.len = strlen(key);
-	(void) pushJsonbValue(state, WJB_KEY, &value);
-	if (text == NULL)
-		value.type = jbvNull;
-	else
-	{
-		value.val.string.val = unconstify(char *, text);
-		value.val.string.len = strlen(text);
-	}
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-static void
-push_int(JsonbParseState **state, const char *key, int number)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, key);
-	value.val.string.len = strlen(key);
-	(void) pushJsonbValue(state, WJB_KEY, &value);
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
-}
-
 static Jsonb *
 command_arguments(const char *command, int workflow, const char *reason)
 {
 	JsonbParseState *state = NULL;
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_text(&state, "command", command);
-	push_int(&state, "workflow", workflow);
-	push_text(&state, "reason", reason);
+	wf_json_text(&state, "command", command);
+	wf_json_number(&state, "workflow", workflow);
+	wf_json_text(&state, "reason", reason);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

@@ -186,8 +186,8 @@ wf_queue_forget(DeliveryQueue *queue)
 	make_content(queue);
 }
 
-Lane *
-wf_queue_lane(DeliveryQueue *queue, const char *server)
+static Lane *
+lane_of(DeliveryQueue *queue, const char *server)
 {
 	char		name[NAMEDATALEN];
 	LaneEntry  *entry;
@@ -324,17 +324,6 @@ wf_queue_open(DeliveryQueue *queue, Chain *chain)
 	forget_empty(queue, chain);
 }
 
-Chain *
-wf_queue_close(DeliveryQueue *queue, const char *server, const char *ordering_key)
-{
-	Chain	   *chain = chain_of(queue, wf_queue_lane(queue, server), ordering_key, strlen(ordering_key));
-
-	chain->closed++;
-	if (first_of(chain))
-		make_unready(first_of(chain));
-	return chain;
-}
-
 void
 wf_queue_remove(DeliveryQueue *queue, DueMessage *message, bool close)
 {
@@ -458,7 +447,7 @@ static void
 take_row(DeliveryQueue *queue, HeapTuple tuple, TupleDesc desc)
 {
 	int64		id = DatumGetInt64(column(tuple, desc, DUE_ID));
-	Lane	   *lane = wf_queue_lane(queue, TextDatumGetCString(column(tuple, desc, DUE_SERVER)));
+	Lane	   *lane = lane_of(queue, TextDatumGetCString(column(tuple, desc, DUE_SERVER)));
 	bool		loose;
 	Datum		key = heap_getattr(tuple, DUE_ORDERING_KEY, desc, &loose);
 	DueMessage *message;

@@ -51,7 +51,6 @@ extern void wf_queue_read(DeliveryQueue *queue, TimestampTz now);
 
 /* Lane * of all servers there were messages for. */
 extern List *wf_queue_lanes(DeliveryQueue *queue);
-extern Lane *wf_queue_lane(DeliveryQueue *queue, const char *server);
 
 /* The next message of a lane that is due, each workflow in its turn; NULL = none.  It stays. */
 extern DueMessage *wf_queue_next(Lane *lane, TimestampTz now);
@@ -66,7 +65,5 @@ extern void wf_queue_put_off(DueMessage *message, TimestampTz due);
 /* The message of an ordering key that was on its way no longer is.  To be called after the
  * read that finds it again, if it is to be sent again. */
 extern void wf_queue_open(DeliveryQueue *queue, struct Chain *chain);
-/* The chain of a message that is on its way although the queue was forgotten. */
-extern struct Chain *wf_queue_close(DeliveryQueue *queue, const char *server, const char *ordering_key);
 
 #endif

@@ -25,6 +25,7 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "json_member.h"
 #include "message.h"
 #include "suppression.h"
 #include "template.h"
@@ -225,26 +226,10 @@ to_name(const Mail *mail)
 /* --- options --- */
 
 static void
-push(JsonbParseState **state, const char *key, JsonbValue *value)
-{
-	JsonbValue	name = {.type = jbvString};
-
-	name.val.string.val = unconstify(char *, key);
-	name.val.string.len = strlen(key);
-	pushJsonbValue(state, WJB_KEY, &name);
-	pushJsonbValue(state, WJB_VALUE, value);
-}
-
-static void
 push_text(JsonbParseState **state, const char *key, const char *text)
 {
-	JsonbValue	value = {.type = jbvString};
-
-	if (text == NULL)
-		return;
-	value.val.string.val = unconstify(char *, text);
-	value.val.string.len = strlen(text);
-	push(state, key, &value);
+	if (text != NULL)
+		wf_json_text(state, key, text);
 }
 
 static void
@@ -252,7 +237,7 @@ push_true(JsonbParseState **state, const char *key)
 {
 	JsonbValue	value = {.type = jbvBool, .val.boolean = true};
 
-	push(state, key, &value);
+	wf_json_value(state, key, &value);
 }
 
 static void
@@ -262,7 +247,7 @@ push_json(JsonbParseState **state, const char *key, Jsonb *json)
 
 	value.val.binary.data = &json->root;
 	value.val.binary.len = VARSIZE(json) - VARHDRSZ;
-	push(state, key, &value);
+	wf_json_value(state, key, &value);
 }
 
 /* An array of addresses. */
@@ -270,7 +255,6 @@ static void
 push_addresses(JsonbParseState **state, const char *key, const Mail *mail, int number)
 {
 	FunctionCallInfo fcinfo = mail->fcinfo;
-	JsonbValue	name = {.type = jbvString};
 	Datum	   *values;
 	bool	   *nulls;
 	int			n;
@@ -279,9 +263,7 @@ push_addresses(JsonbParseState **state, const char *key, const Mail *mail, int n
 	if (PG_ARGISNULL(number))
 		return;
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
-	name.val.string.val = unconstify(char *, key);
-	name.val.string.len = strlen(key);
-	pushJsonbValue(state, WJB_KEY, &name);
+	wf_json_key(state, key);
 	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < n; i++)
 	{

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "enroll.h"
 #include "history.h"
+#include "json_member.h"
 #include "ledger.h"
 #include "resume.h"
 #include "stat.h"
@@ -194,10 +195,7 @@ chain_detail(const Entry *entry)
 	int			i;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	value.type = jbvString;
-	value.val.string.val = "chain";
-	value.val.string.len = strlen("chain");
-	pushJsonbValue(&state, WJB_KEY, &value);
+	wf_json_key(&state, "chain");
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (i = 0; i < entry->ncause; i++)
 	{

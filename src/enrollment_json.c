@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "enrollment_json.h"
+#include "json_member.h"
 #include "key.h"
 #include "rekey.h"
 #include "tie.h"
@@ -73,18 +74,9 @@ int_value(int64 number)
 }
 
 static void
-push_key(JsonbParseState **state, const char *key)
-{
-	JsonbValue	value = string_value(key);
-
-	pushJsonbValue(state, WJB_KEY, &value);
-}
-
-static void
 push_member(JsonbParseState **state, const char *key, JsonbValue value)
 {
-	push_key(state, key);
-	pushJsonbValue(state, WJB_VALUE, &value);
+	wf_json_value(state, key, &value);
 }
 
 /* Appends a string or null to an array. */
@@ -229,7 +221,7 @@ push_ties(JsonbParseState **state, List *ties)
 {
 	ListCell   *lc;
 
-	push_key(state, "ties");
+	wf_json_key(state, "ties");
 	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 	foreach(lc, ties)
 		push_text(state, psprintf(INT64_FORMAT, *(int64 *) lfirst(lc)));
@@ -242,7 +234,7 @@ push_rows(JsonbParseState **state, List *rows)
 {
 	ListCell   *lc;
 
-	push_key(state, "rows");
+	wf_json_key(state, "rows");
 	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 	foreach(lc, rows)
 	{
@@ -270,7 +262,7 @@ push_crossing(JsonbParseState **state, const Enrollment *e)
 		push_member(state, "taken_over", yes);
 	if (e->fresh == NIL)
 		return;
-	push_key(state, "fresh");
+	wf_json_key(state, "fresh");
 	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
 	foreach(lc, e->fresh)
 	{

@@ -19,6 +19,7 @@
 #include "goal.h"
 #include "history.h"
 #include "interp_wait.h"
+#include "json_member.h"
 #include "stat.h"
 
 static bool
@@ -77,16 +78,9 @@ static Jsonb *
 goal_detail(const char *name)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	value;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	value.type = jbvString;
-	value.val.string.val = "goal";
-	value.val.string.len = strlen("goal");
-	pushJsonbValue(&state, WJB_KEY, &value);
-	value.val.string.val = unconstify(char *, name);
-	value.val.string.len = strlen(name);
-	pushJsonbValue(&state, WJB_VALUE, &value);
+	wf_json_text(&state, "goal", name);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

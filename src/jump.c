@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "json_member.h"
 #include "jump.h"
 
 typedef struct Counter
@@ -77,16 +78,12 @@ static Jsonb *
 write_counters(const Counter *counters, int n)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	key;
 	int			i;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < n; i++)
 	{
-		key.type = jbvString;
-		key.val.string.val = psprintf("%d", counters[i].ordinal);
-		key.val.string.len = strlen(key.val.string.val);
-		pushJsonbValue(&state, WJB_KEY, &key);
+		wf_json_key(&state, psprintf("%d", counters[i].ordinal));
 		pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 		push_number(&state, counters[i].n);
 		push_number(&state, counters[i].first);

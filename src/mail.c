@@ -191,8 +191,13 @@ is_https(const char *url)
 	return url && pg_strncasecmp(url, "https://", 8) == 0;
 }
 
-char *
-wf_mail_problem(const Outgoing *o, const Server *server)
+/*
+ * What keeps the mail from leaving by the server, in words without data of the
+ * message, in the current context; NULL = nothing, or no mail.  Besides
+ * wf_message_problem().  Raises nothing but out of memory.
+ */
+static char *
+mail_problem(const Outgoing *o, const Server *server)
 {
 	char	   *problem;
 
@@ -341,7 +346,7 @@ wf_mail_complete(Outgoing *o, const Server *server)
 
 	if (!is_mail(o))
 		return;
-	problem = wf_mail_problem(o, server);
+	problem = mail_problem(o, server);
 	if (problem)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -404,9 +409,10 @@ wf_mail_drop_copies(Outgoing *o, Oid owner)
 
 /* --- leaving --- */
 
-/* In a part of a URL: tokens are letters, digits and hyphens. */
-bool
-wf_mail_links(const Outgoing *o, const Server *server, MailLinks *links)
+/* Links to unsubscribe of this mail; false: there is no key to sign with.  In a part of a URL:
+ * tokens are letters, digits and hyphens. */
+static bool
+make_links(const Outgoing *o, const Server *server, MailLinks *links)
 {
 	char	   *token;
 
@@ -474,10 +480,10 @@ wf_mail_build(const Outgoing *o, const Server *server, const char **problem)
 	StringInfoData data;
 	MailLinks	links;
 
-	*problem = wf_mail_problem(o, server);
+	*problem = mail_problem(o, server);
 	if (*problem)
 		return NULL;
-	if (!wf_mail_links(o, server, &links))
+	if (!make_links(o, server, &links))
 	{
 		*problem = wf_mail_no_key;
 		return NULL;

@@ -22,19 +22,12 @@
  * subject.  Of o id, uid, owner, enrollment, target, server and the contents are there; subject,
  * body and options are replaced.  Does nothing to messages that are no mail.
  * ERROR (22023) if option thread names a message of another owner or to another recipient, if the
- * template asks for what the server lacks, or if wf_mail_problem() finds something.
+ * template asks for what the server lacks, or if something keeps the mail from leaving by the server.
  * In a transaction with an active snapshot.
  */
 /* Copies (cc, bcc) to whom no message of that class may be sent now are left out; in a transaction. */
 extern void wf_mail_drop_copies(Outgoing *o, Oid owner);
 extern void wf_mail_complete(Outgoing *o, const Server *server);
-
-/*
- * What keeps the mail from leaving by the server, in words without data of the
- * message, in the current context; NULL = nothing, or no mail.  Besides
- * wf_message_problem().  Raises nothing but out of memory.
- */
-extern char *wf_mail_problem(const Outgoing *o, const Server *server);
 
 /* As it is handed over.  Every line ends in CR LF, has at most 998 bytes, all of them
  * ASCII, and does not begin with a dot. */
@@ -63,8 +56,6 @@ typedef struct MailLinks
 	char	   *mailto;					/* mailto:...; NULL = none */
 } MailLinks;
 
-/* Links to unsubscribe of this mail; false: there is no key to sign with. */
-extern bool wf_mail_links(const Outgoing *o, const Server *server, MailLinks *links);
 /* Mailbox in From; NULL = none. */
 extern char *wf_mail_sender(const Outgoing *o, const Server *server);
 /* "<uid@domain of the sender>" */
@@ -75,8 +66,6 @@ extern List *wf_mail_copies(const Outgoing *o, const char *option);
 /* All headers but those of the body; false: *problem says why not. */
 extern bool wf_mail_write_headers(StringInfo to, const Outgoing *o, const Server *server, const MailLinks *links,
 								  const char **problem);
-/* "name: value" with the characters that need it encoded, folded. */
-extern void wf_mail_write_text(StringInfo to, const char *name, const char *value);
 
 /* Headers of the body, empty line, body.  Boundaries are made of the uid. */
 extern bool wf_mail_write_body(StringInfo to, const Outgoing *o, const char **problem);

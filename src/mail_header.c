@@ -116,8 +116,9 @@ append_encoded(StringInfo to, const char *text)
 	}
 }
 
-void
-wf_mail_write_text(StringInfo to, const char *name, const char *value)
+/* "name: value" with the characters that need it encoded, folded. */
+static void
+write_text(StringInfo to, const char *name, const char *value)
 {
 	appendStringInfo(to, "%s:", name);
 	if (is_plain(value))
@@ -300,7 +301,7 @@ write_own(StringInfo to, const Outgoing *o, const char **problem)
 		if (token == WJB_KEY)
 			name = text;
 		else
-			wf_mail_write_text(to, name, text);
+			write_text(to, name, text);
 	}
 	return true;
 }
@@ -325,7 +326,7 @@ wf_mail_write_headers(StringInfo to, const Outgoing *o, const Server *server, co
 	write_copies(to, o);
 	if (reply_to)
 		write_mailbox(to, "Reply-To", NULL, reply_to);
-	wf_mail_write_text(to, "Subject", o->subject ? o->subject : "");
+	write_text(to, "Subject", o->subject ? o->subject : "");
 	appendStringInfo(to, "Message-ID: %s\r\n", wf_mail_message_id(o->uid, sender));
 	if (!write_thread(to, o, problem))
 		return false;

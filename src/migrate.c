@@ -29,6 +29,7 @@
 #include "describe.h"
 #include "enginesql.h"
 #include "history.h"
+#include "json_member.h"
 #include "migrate.h"
 #include "owner.h"
 #include "register.h"
@@ -94,20 +95,6 @@ read_args(Migration *m, Jsonb *args)
 		m->from = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value.val.numeric)));
 }
 
-static void
-push_int(JsonbParseState **state, const char *name, int number)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, name);
-	value.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &value);
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
 static int
 line_of(const Side *side, int ordinal)
 {
@@ -122,9 +109,9 @@ origin(const Crossing *crossing, int statement)
 	int			line = line_of(crossing->alignment->from, statement);
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_int(&state, "from_version", crossing->from);
+	wf_json_number(&state, "from_version", crossing->from);
 	if (line > 0)
-		push_int(&state, "from_line", line);
+		wf_json_number(&state, "from_line", line);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -432,7 +419,7 @@ job_args(const Migration *m)
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	if (m->from != 0)
-		push_int(&state, "from_version", m->from);
+		wf_json_number(&state, "from_version", m->from);
 	if (m->map)
 	{
 		value.type = jbvString;

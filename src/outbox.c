@@ -557,20 +557,6 @@ wf_outgoing_take(int64 id, int *attempts)
 	return taken;
 }
 
-bool
-wf_outgoing_release(int64 id, TimestampTz due)
-{
-	Outgoing   *o = wf_outgoing_load(id);
-	int			attempts;
-
-	if (o == NULL || strcmp(o->state, OUTGOING_HELD) != 0 || !wf_outgoing_take(id, &attempts))
-		return false;
-	o->state = OUTGOING_QUEUED;
-	write_outcome(o);
-	wf_outgoing_license(o, due, attempts);
-	return true;
-}
-
 /* The licence is taken: the message ends without having left. */
 static void
 cancel(int64 id, int attempts, const char *reason, TimestampTz now, bool tell)

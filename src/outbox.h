@@ -89,9 +89,6 @@ extern void wf_outgoing_license(const Outgoing *o, TimestampTz due, int attempt)
  * is over.  Waits for a worker's short transaction at most. */
 extern bool wf_outgoing_take(int64 id, int *attempts);
 
-/* A held message may leave from due on.  False: it is not held. */
-extern bool wf_outgoing_release(int64 id, TimestampTz due);
-
 /* Takes the licence away and ends the message as cancelled; who waits for it is woken, or not
  * (quietly).  False: as above.  A line of the history tells. */
 extern bool wf_outgoing_cancel(int64 id, const char *reason, TimestampTz now);

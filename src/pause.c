@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "enginesql.h"
 #include "event.h"
+#include "json_member.h"
 #include "order.h"
 #include "parked.h"
 #include "pause.h"
@@ -253,20 +254,6 @@ wf_pause(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static void
-push_number(JsonbParseState **state, const char *name, int64 number)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, name);
-	value.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &value);
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
 /* resume() of those who are not to go on all at once. */
 static void
 start_job(WorkflowRow *row, const Resumption *r)
@@ -281,10 +268,10 @@ start_job(WorkflowRow *row, const Resumption *r)
 				 errmsg("workflow %s is being resumed already", row->signature),
 				 errhint("See automation.progress.")));
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_number(&state, "paused_at", r->paused_at);
-	push_number(&state, "rate", r->rate);
-	push_number(&state, "shift", r->shift ? 1 : 0);
-	push_number(&state, "tolerance", r->tolerance);
+	wf_json_number(&state, "paused_at", r->paused_at);
+	wf_json_number(&state, "rate", r->rate);
+	wf_json_number(&state, "shift", r->shift ? 1 : 0);
+	wf_json_number(&state, "tolerance", r->tolerance);
 	job.args = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 	job.owner = row->owner;
 	job.workflow = row->id;

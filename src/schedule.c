@@ -26,6 +26,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "cron.h"
+#include "json_member.h"
 #include "key.h"
 #include "schedule.h"
 #include "store.h"
@@ -189,27 +190,14 @@ wf_schedules_next(int owner)
 	return next;
 }
 
-static void
-push_text(JsonbParseState **state, const char *key, const char *text)
-{
-	JsonbValue	value = {.type = jbvString};
-
-	value.val.string.val = unconstify(char *, key);
-	value.val.string.len = strlen(key);
-	(void) pushJsonbValue(state, WJB_KEY, &value);
-	value.val.string.val = unconstify(char *, text);
-	value.val.string.len = strlen(text);
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
-}
-
 Jsonb *
 wf_schedule_detail(const Schedule *schedule, TimestampTz at)
 {
 	JsonbParseState *state = NULL;
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	push_text(&state, "schedule", schedule->text);
-	push_text(&state, "at", wf_value_out(TimestampTzGetDatum(at), TIMESTAMPTZOID));
+	wf_json_text(&state, "schedule", schedule->text);
+	wf_json_text(&state, "at", wf_value_out(TimestampTzGetDatum(at), TIMESTAMPTZOID));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

@@ -34,6 +34,7 @@
 
 #include "blame.h"
 #include "compat.h"
+#include "json_member.h"
 #include "owner.h"
 #include "path.h"
 #include "ready.h"
@@ -101,16 +102,7 @@ wf_tied_new_batch(void)
 static void
 push_number(JsonbParseState **state, const char *name, uint64 number)
 {
-	char		text[24];
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, name);
-	value.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &value);
-	value.val.string.len = pg_ulltoa_n(number, text);
-	value.val.string.val = pnstrdup(text, value.val.string.len);
-	pushJsonbValue(state, WJB_VALUE, &value);
+	wf_json_text(state, name, psprintf(UINT64_FORMAT, number));
 }
 
 /* Member of an event's args; 0 = absent. */

@@ -121,8 +121,9 @@ wf_remote_text(const char *data, size_t length, size_t max)
 
 /* --- headers --- */
 
-void
-wf_slist_forget(struct curl_slist *list)
+/* Overwrites, then frees. */
+static void
+forget_list(struct curl_slist *list)
 {
 	for (struct curl_slist *i = list; i != NULL; i = i->next)
 		explicit_bzero(i->data, strlen(i->data));
@@ -291,7 +292,7 @@ wf_transfer_clean(Transfer *t)
 		t->kept_timeout = t->kept_connect_timeout = 0;
 	}
 	t->similar = false;
-	wf_slist_forget(t->headers);
+	forget_list(t->headers);
 	t->headers = NULL;
 	t->state = NULL;
 	t->opened = t->refused = t->head_lines = 0;

@@ -305,21 +305,6 @@ pool_for(const Server *server)
 	return found;
 }
 
-void
-wf_transport_forget(Oid server)
-{
-	for (int i = 0; i < pool_places; i++)
-	{
-		Pool	   *pool = pools[i];
-
-		if (pool == NULL || pool->server != server)
-			continue;
-		pool->stale = true;
-		if (pool->actives == 0)
-			close_pool(pool);
-	}
-}
-
 static void
 close_unused(int64 now)
 {
@@ -331,19 +316,6 @@ close_unused(int64 now)
 			(pool->stale || now - pool->idle_since >= IDLE_MILLISECONDS))
 			close_pool(pool);
 	}
-}
-
-int
-wf_transport_active(Oid server)
-{
-	int			n = 0;
-
-	if (!OidIsValid(server))
-		return actives;
-	for (int i = 0; i < pool_places; i++)
-		if (pools[i] != NULL && pools[i]->server == server)
-			n += pools[i]->actives;
-	return n;
 }
 
 /* --- transfers --- */

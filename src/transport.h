@@ -51,10 +51,6 @@ extern bool wf_transport_begin(const Outgoing *o, int attempt, const Server *ser
 /* Does what is to do; List of TransferResult * that have ended, in the current context. */
 extern List *wf_transport_work(void);
 
-/* How many are on their way, to one server (InvalidOid: to all). */
-extern int	wf_transport_active(Oid server);
-/* Closes connections of servers that are idle for long, or changed: before a begin with other options. */
-extern void wf_transport_forget(Oid server);
 /* Ends everything; what was on its way is nobody's. */
 extern void wf_transport_shutdown(void);
 

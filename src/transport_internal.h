@@ -143,7 +143,4 @@ extern bool wf_bytes_append(Bytes *bytes, const char *data, size_t length);
  */
 extern char *wf_remote_text(const char *data, size_t length, size_t max);
 
-/* Overwrites, then frees. */
-extern void wf_slist_forget(struct curl_slist *list);
-
 #endif

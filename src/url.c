@@ -34,8 +34,8 @@ static const struct
 	{"smtps", 465},
 };
 
-int
-wf_url_default_port(const char *scheme)
+static int
+default_port(const char *scheme)
 {
 	for (int i = 0; i < lengthof(schemes); i++)
 	{
@@ -287,7 +287,7 @@ read_parts(CURLU *handle, Url *url, const char **problem)
 
 	url->scheme = part(handle, CURLUPART_SCHEME, 0);
 	*problem = "its scheme is none of http, https, smtp and smtps";
-	if (url->scheme == NULL || wf_url_default_port(url->scheme) == 0)
+	if (url->scheme == NULL || default_port(url->scheme) == 0)
 		return false;
 	url->host = read_host(handle, problem);
 	if (url->host == NULL)
@@ -347,7 +347,7 @@ wf_url_parse(const char *text, const char **problem)
 char *
 wf_url_text(const Url *url)
 {
-	char	   *port = url->port == wf_url_default_port(url->scheme) ? "" : psprintf(":%d", url->port);
+	char	   *port = url->port == default_port(url->scheme) ? "" : psprintf(":%d", url->port);
 
 	return psprintf("%s://%s%s%s%s%s", url->scheme, url->host, port, url->path,
 					url->query ? "?" : "", url->query ? url->query : "");

@@ -22,8 +22,6 @@ extern Url *wf_url_parse(const char *text, const char **problem);
  * wf_url_parse() makes of it is the same again. */
 extern char *wf_url_text(const Url *url);
 
-extern int	wf_url_default_port(const char *scheme);
-
 /* Same scheme and host, and the path is that of the base or lies below it.  Ports
  * are compared by the caller, who knows which ones count. */
 extern bool wf_url_below(const Url *base, const Url *url);
