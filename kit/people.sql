@@ -15,6 +15,7 @@ CREATE TABLE app_user (
     is_active   boolean NOT NULL DEFAULT true,
     is_paid     boolean NOT NULL DEFAULT true,
     time_zone   text,
+    away_until  timestamptz,                 -- no rotation gives him anything before that
     db_role     name,                        -- the database role the user works as, if there is one
     slack_id    text,                        -- what Slack calls him: U...
     source      record_source NOT NULL DEFAULT default_source(),
@@ -31,6 +32,7 @@ CREATE TABLE team_member (
     team_id  bigint NOT NULL REFERENCES team ON DELETE CASCADE,
     user_id  bigint NOT NULL REFERENCES app_user ON DELETE CASCADE,
     is_main  boolean NOT NULL DEFAULT true,
+    weight   numeric NOT NULL DEFAULT 1 CHECK (weight > 0),  -- share of a rotation: 2 gets twice as many as 1
     PRIMARY KEY (team_id, user_id)
 );
 CREATE UNIQUE INDEX team_member_main ON team_member (user_id) WHERE is_main;

@@ -313,11 +313,21 @@ CREATE INDEX file_deal ON file (deal_id);
 CREATE INDEX file_account ON file (account_id);
 CREATE INDEX file_ticket ON file (ticket_id);
 
--- Turns of a rotation: who was given how many by which pool ('team:Sales', or any name).
+-- Rotations: who was given how many by which pool ('team:Sales', or any name).  What adds a turn has its
+-- pool's row locked to the end of the transaction, so turns are given one after the other.
+CREATE TABLE rotation_pool (
+    name      text PRIMARY KEY,
+    turns     bigint NOT NULL DEFAULT 0,     -- given so far
+    members   bigint[] NOT NULL DEFAULT '{}',            -- who it was for at the last turn
+    present   bigint[] NOT NULL DEFAULT '{}',            -- and which of them could be given one
+    reset_at  timestamptz
+);
+
 CREATE TABLE rotation_turn (
-    pool         text NOT NULL,
+    pool         text NOT NULL REFERENCES rotation_pool ON DELETE CASCADE,
     user_id      bigint NOT NULL REFERENCES app_user ON DELETE CASCADE,
-    assigned     bigint NOT NULL DEFAULT 0,
+    assigned     bigint NOT NULL DEFAULT 0,  -- for who came later: counted from where the others were
+    last_turn    bigint,                     -- the number of his last one in rotation_pool.turns
     assigned_at  timestamptz,
     PRIMARY KEY (pool, user_id)
 );
