@@ -67,3 +67,16 @@ COMMENT ON FUNCTION custom_object_record_has_pipeline() IS
 CREATE TRIGGER has_pipeline BEFORE INSERT OR UPDATE OF type, pipeline_id, stage_id ON custom_object_record FOR EACH ROW
     WHEN (NEW.stage_id IS NOT NULL OR NEW.pipeline_id IS NOT NULL)
     EXECUTE FUNCTION custom_object_record_has_pipeline();
+
+CREATE FUNCTION add_pipeline(name text, stages text[], object_type text DEFAULT 'deal', closed text[] DEFAULT '{}') RETURNS bigint LANGUAGE sql
+BEGIN ATOMIC
+    WITH p AS (
+        INSERT INTO pipeline (name, object_type) VALUES (add_pipeline.name, add_pipeline.object_type) RETURNING id
+    ), s AS (
+        INSERT INTO pipeline_stage (pipeline_id, name, position, is_open)
+        SELECT p.id, u.name, u.n, u.name <> ALL (closed) FROM p, unnest(stages) WITH ORDINALITY u (name, n)
+    )
+    SELECT id FROM p;
+END;
+COMMENT ON FUNCTION add_pipeline(text, text[], text, text[]) IS
+'makes a pipeline with its stages (statuses, for tickets) in this order and returns its id; object_type is deal, ticket, project or custom; records in stages named in closed are closed. Errors: 23505 there is a pipeline of that name (T155, T158)';
