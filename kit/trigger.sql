@@ -96,12 +96,14 @@ CREATE FUNCTION record_page_view(contact bigint, url text) RETURNS bigint LANGUA
 BEGIN ATOMIC
     INSERT INTO page_view (contact_id, site_id, url)
     SELECT record_page_view.contact, s.id, record_page_view.url
-    FROM tracking_site s
-    WHERE s.domain = lower(substring(record_page_view.url from '^[A-Za-z][A-Za-z0-9+.-]*://([^/:?#]+)'))
+    FROM tracking_site s, lower(substring(record_page_view.url FROM '^[A-Za-z][A-Za-z0-9+.-]*://([^/:?#]+)')) host
+    WHERE host = lower(s.domain) OR right(host, length(s.domain) + 1) = '.' || lower(s.domain)
+    ORDER BY length(s.domain) DESC, s.id LIMIT 1
     RETURNING id;
 END;
 COMMENT ON FUNCTION record_page_view(bigint, text) IS
-    'Notes that a page was seen, by a contact (id) or by nobody known (NULL), if its domain is one of tracking_site. Returns the id of the page_view, NULL if nothing was noted (T66)';
+    'Notes that a page was seen, by a contact (id) or by nobody known (NULL), if its host, or a domain above it, is in tracking_site. '
+    'Returns the id of the page_view, NULL if nothing was noted (T66)';
 
 -- Shops
 
@@ -138,18 +140,19 @@ COMMENT ON FUNCTION is_abandoned(cart) IS
 -- Feeds
 
 CREATE FUNCTION feed_due(f rss_feed) RETURNS boolean LANGUAGE sql STABLE
-RETURN (f).last_checked_at IS NULL OR (f).last_checked_at + (f).check_interval <= automation.now();
-COMMENT ON FUNCTION feed_due(rss_feed) IS 'Is it time to look at the feed again, by its check_interval (T78)';
+RETURN (f).last_checked_at IS NULL OR (f).last_checked_at + (f).check_interval * 0.95 <= automation.now();
+COMMENT ON FUNCTION feed_due(rss_feed) IS
+    'Is it time to look at the feed again, by its check_interval; a twentieth of it early is in time, since a schedule is not exact to the second (T78)';
 
-CREATE FUNCTION read_feed(f rss_feed, body text) RETURNS void LANGUAGE sql
+CREATE FUNCTION read_feed(f rss_feed, body text, asked_at timestamptz DEFAULT automation.now()) RETURNS void LANGUAGE sql
 BEGIN ATOMIC
     INSERT INTO rss_item (feed_id, guid, title, link, published_at)
     SELECT (f).id, i.guid, i.title, i.link, i.published_at FROM automation.feed_items(body) i
     ON CONFLICT DO NOTHING;
-    UPDATE rss_feed SET last_checked_at = automation.now() WHERE id = (f).id;
+    UPDATE rss_feed SET last_checked_at = asked_at WHERE id = (f).id;
 END;
-COMMENT ON FUNCTION read_feed(rss_feed, text) IS
-    'Keeps the items of a feed that are new, out of the body of its answer, and notes that it was looked at. Of what is no feed, or NULL, there are no items (T77)';
+COMMENT ON FUNCTION read_feed(rss_feed, text, timestamptz) IS
+    'Keeps the items of a feed that are new, out of the body of its answer, and notes when it was looked at: read_feed(f, reply.body, entered_at()). Of what is no feed, or NULL, there are no items (T77)';
 
 CREATE FUNCTION has_news(f rss_feed) RETURNS boolean LANGUAGE sql STABLE
 RETURN (SELECT count(*) FROM rss_item i WHERE i.feed_id = (f).id AND i.mailed_at IS NULL) >= (f).min_new_items;
