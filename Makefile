@@ -29,7 +29,7 @@ KIT = register people work messages behaviour commerce names \
 	views \
 	tags lists score notes audience property format \
 	account deal task owner create \
-	message \
+	message external \
 	trigger \
 	pipeline
 KIT_FILES = $(wildcard $(addprefix kit/,$(addsuffix .sql,$(KIT))))
