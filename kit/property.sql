@@ -57,27 +57,39 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION property_value(anyelement, text) IS 'Internal: a value in the type of a property, as JSON; an error if it is none of that type';
 
--- Internal: the table of a type of records.
+-- Internal: the table of a type of records; that of all custom objects has no other name for each of their types.
 CREATE FUNCTION type_table(type text) RETURNS regclass LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     relation regclass := (SELECT a.attrelid FROM pg_attribute a WHERE a.attrelid = to_regclass(quote_ident(type)) AND a.attname = 'id');
 BEGIN
-    IF relation IS NULL THEN
+    IF relation IS NULL AND EXISTS (SELECT FROM custom_object_type o WHERE o.name = type) THEN
+        RETURN 'custom_object_record'::regclass;
+    ELSIF relation IS NULL THEN
         RAISE EXCEPTION 'there is no type of records %', coalesce('"' || type || '"', 'without a name')
-            USING ERRCODE = 'undefined_table', HINT = 'It is the name of a table: contact, account, deal, ticket, project, quote.';
+            USING ERRCODE = 'undefined_table',
+                  HINT = 'It is the name of a table (contact, account, deal, ticket, project, quote) or of a custom object.';
     END IF;
     RETURN relation;
 END $$;
-COMMENT ON FUNCTION type_table(text) IS 'Internal: the table of a type of records; an error if there is none';
+COMMENT ON FUNCTION type_table(text) IS 'Internal: the table of a type of records, by its name or that of a custom object; an error if there is none';
 
--- Internal: the ids of the records of a type that are associated with a record.
-CREATE FUNCTION associated_ids(relation regclass, id bigint, type text) RETURNS bigint[] LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+-- Internal: the ids of the records of a type that are associated with a record; not of those in the bin.
+CREATE FUNCTION associated_ids(r anyelement, type text) RETURNS bigint[] LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    from_type name := (SELECT c.relname FROM pg_class c WHERE c.oid = record_table(pg_typeof(r)));
+    relation regclass := type_table(type);
+    to_type name := (SELECT c.relname FROM pg_class c WHERE c.oid = relation);
+    ids bigint[];
 BEGIN
-    RETURN ARRAY (SELECT a.to_id FROM association a
-                  WHERE a.from_type = (SELECT c.relname FROM pg_class c WHERE c.oid = relation)::text
-                    AND a.from_id = associated_ids.id AND a.to_type = type);
+    EXECUTE format('SELECT array_agg(t.id) FROM %s t WHERE t.id IN (SELECT a.to_id FROM association a '
+                   'WHERE a.from_type = %L AND a.from_id = $1 AND a.to_type = %L)%s%s', relation, from_type, to_type,
+                   (SELECT ' AND t.deleted_at IS NULL' FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = 'deleted_at'),
+                   CASE WHEN to_type <> type THEN format(' AND t.type = %L', type) END)
+        INTO ids USING r.id::bigint;
+    RETURN coalesce(ids, '{}');
 END $$;
-COMMENT ON FUNCTION associated_ids(regclass, bigint, text) IS 'Internal: the ids of the records of a type that are associated with a record';
+COMMENT ON FUNCTION associated_ids(anyelement, text) IS
+    'Internal: the ids of the records of a type that are associated with a record, without those that have deleted_at';
 
 -- Internal: one UPDATE of those of these records where the condition holds; $2 in both stands for the value.
 CREATE FUNCTION write_records(relation regclass, ids bigint[], assignment text, condition text, value jsonb) RETURNS bigint
@@ -146,7 +158,7 @@ CREATE FUNCTION set_property(r anyelement, type text, name text, value text) RET
 DECLARE
     relation regclass := type_table(type);
 BEGIN
-    RETURN write_property(relation, associated_ids(record_table(pg_typeof(r)), r.id, type), name,
+    RETURN write_property(relation, associated_ids(r, type), name,
                           property_value(value, property_type(relation, name)));
 END $$;
 COMMENT ON FUNCTION set_property(anyelement, text, text, text) IS
@@ -157,7 +169,7 @@ CREATE FUNCTION set_property(r anyelement, type text, name text, value anycompat
 DECLARE
     relation regclass := type_table(type);
 BEGIN
-    RETURN write_property(relation, associated_ids(record_table(pg_typeof(r)), r.id, type), name,
+    RETURN write_property(relation, associated_ids(r, type), name,
                           property_value(value, property_type(relation, name)));
 END $$;
 COMMENT ON FUNCTION set_property(anyelement, text, text, anycompatible) IS
@@ -230,7 +242,7 @@ CREATE FUNCTION append_property(r anyelement, type text, name text, "values" tex
 DECLARE
     relation regclass := type_table(type);
 BEGIN
-    RETURN append_values(relation, associated_ids(record_table(pg_typeof(r)), r.id, type), name,
+    RETURN append_values(relation, associated_ids(r, type), name,
                          property_value("values", property_type(relation, name)));
 END $$;
 COMMENT ON FUNCTION append_property(anyelement, text, text, text[]) IS
@@ -279,7 +291,7 @@ COMMENT ON FUNCTION copy_property(anyelement, text, text, boolean) IS
 CREATE FUNCTION copy_property(r anyelement, from_name text, type text, to_name text, add boolean DEFAULT false) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     relation regclass := type_table(type);
-    ids bigint[] := associated_ids(record_table(pg_typeof(r)), r.id, type);
+    ids bigint[] := associated_ids(r, type);
     value jsonb := copied_value(r, from_name, relation, to_name);
 BEGIN
     RETURN CASE WHEN add THEN append_values(relation, ids, to_name, value)
