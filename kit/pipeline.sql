@@ -52,17 +52,25 @@ CREATE TRIGGER ticket_status AFTER INSERT ON email_message FOR EACH ROW
                                   OR NEW.direction = 'in' AND NEW.in_reply_to IS NOT NULL AND NEW.thread_id IS NOT NULL))
     EXECUTE FUNCTION email_message_moves_ticket();
 
--- A custom object has stages if its type says so.
+-- A custom object has stages if its type says so, and those of a pipeline that is not another type's.
 CREATE FUNCTION custom_object_record_has_pipeline() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    of_type custom_object_type := (SELECT k FROM custom_object_type k WHERE k.name = NEW.type);
+    other text := (SELECT p.name FROM pipeline p
+                   WHERE p.id IN (NEW.pipeline_id, (SELECT s.pipeline_id FROM pipeline_stage s WHERE s.id = NEW.stage_id))
+                         AND p.custom_object_type_id <> of_type.id LIMIT 1);
 BEGIN
-    IF NOT EXISTS (SELECT FROM custom_object_type k WHERE k.name = NEW.type AND k.has_pipeline) THEN
+    IF NOT of_type.has_pipeline THEN
         RAISE EXCEPTION 'custom object "%" has no pipeline', NEW.type
             USING ERRCODE = 'check_violation', HINT = 'Set has_pipeline of its row in custom_object_type, or leave stage_id out.';
+    ELSIF other IS NOT NULL THEN
+        RAISE EXCEPTION 'pipeline "%" is not for the custom object "%"', other, NEW.type
+            USING ERRCODE = 'check_violation', HINT = 'See custom_object_type_id of its row in pipeline.';
     END IF;
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION custom_object_record_has_pipeline() IS
-'trigger of custom_object_record: no stage for a custom object whose type has no pipeline (T157)';
+'trigger of custom_object_record: error 23514 for a stage if the type has no pipeline, or the pipeline is another type''s (T157, S50)';
 
 CREATE TRIGGER has_pipeline BEFORE INSERT OR UPDATE OF type, pipeline_id, stage_id ON custom_object_record FOR EACH ROW
     WHEN (NEW.stage_id IS NOT NULL OR NEW.pipeline_id IS NOT NULL)

@@ -172,7 +172,7 @@ CALL automation.run();
 SELECT conformance.no('T118', 'a deal that is made has not moved', conformance.hits('T118') <> '{}');
 UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id = :straight;
 UPDATE deal SET stage_id = stage('Sales', 'Demo') WHERE id IN (:detour, :fresh);
-UPDATE deal SET pipeline_id = pipeline('Enterprise'), stage_id = stage('Enterprise', 'New') WHERE id = :away;
+UPDATE deal SET stage_id = stage('Enterprise', 'New') WHERE id = :away;
 UPDATE deal SET stage_id = stage('Enterprise', 'Qualified') WHERE id = :big;
 CALL automation.run();
 UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id = :detour;
@@ -306,7 +306,7 @@ END $$;
 SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid \gset
 SELECT new_deal('Made', 'Enterprise', 'New', :ann) AS made, new_deal('Moved', 'Sales', 'New', :bob) AS moved, new_deal('Not', 'Sales', 'New', :cid) AS other \gset
 CALL automation.run();
-UPDATE deal SET pipeline_id = pipeline('Enterprise'), stage_id = stage('Enterprise', 'New') WHERE id = :moved;
+UPDATE deal SET stage_id = stage('Enterprise', 'New') WHERE id = :moved;
 UPDATE deal SET stage_id = stage('Enterprise', 'Contract') WHERE id = :made;
 CALL automation.run();
 SELECT conformance.yes('T130', 'made in it, moved into it', conformance.hits('T130') = ARRAY[:'ann', :'bob']);

@@ -2,7 +2,7 @@
 
 -- A ticket, and mails about it.
 CREATE FUNCTION new_ticket(subject text, status text DEFAULT 'New', channel text DEFAULT 'email') RETURNS bigint LANGUAGE sql AS $$
-    INSERT INTO ticket (subject, pipeline_id, status_id, channel) VALUES ($1, pipeline('Help'), stage('Help', $2), $3) RETURNING id;
+    INSERT INTO ticket (subject, status_id, channel) VALUES ($1, stage('Help', $2), $3) RETURNING id;
 $$;
 CREATE FUNCTION new_thread(ticket bigint, creating boolean DEFAULT false, channel text DEFAULT 'email') RETURNS bigint LANGUAGE sql AS $$
     INSERT INTO conversation_thread (ticket_id, is_creating_thread, channel) VALUES ($1, $2, $3) RETURNING id;
@@ -185,8 +185,8 @@ BEGIN
     SELECT conformance.hit('T156', p.id, 'two weeks in delivery');
   END IF;
 END $$;
-INSERT INTO project (name, pipeline_id, stage_id) VALUES ('Slow', pipeline('Projects'), stage('Projects', 'Kick-off')) RETURNING id AS slow \gset
-INSERT INTO project (name, pipeline_id, stage_id) VALUES ('Fast', pipeline('Projects'), stage('Projects', 'Kick-off')) RETURNING id AS fast \gset
+INSERT INTO project (name, stage_id) VALUES ('Slow', stage('Projects', 'Kick-off')) RETURNING id AS slow \gset
+INSERT INTO project (name, stage_id) VALUES ('Fast', stage('Projects', 'Kick-off')) RETURNING id AS fast \gset
 CALL automation.run();
 UPDATE project SET stage_id = stage('Projects', 'Delivery') WHERE id IN (:slow, :fast);
 CALL automation.advance('5 days');
@@ -207,8 +207,8 @@ CREATE FUNCTION t157(o custom_object_record) RETURNS bigint LANGUAGE workflow AS
 BEGIN
   SELECT conformance.hit('T157', o.id);
 END $$;
-INSERT INTO custom_object_record (type, name, pipeline_id, stage_id) VALUES ('help ticket', 'no light', pipeline('Help desk'), stage('Help desk', 'New')) RETURNING id AS light \gset
-INSERT INTO custom_object_record (type, name, pipeline_id, stage_id) VALUES ('help ticket', 'no water', pipeline('Help desk'), stage('Help desk', 'New')) RETURNING id AS water \gset
+INSERT INTO custom_object_record (type, name, stage_id) VALUES ('help ticket', 'no light', stage('Help desk', 'New')) RETURNING id AS light \gset
+INSERT INTO custom_object_record (type, name, stage_id) VALUES ('help ticket', 'no water', stage('Help desk', 'New')) RETURNING id AS water \gset
 CALL automation.run();
 UPDATE custom_object_record SET stage_id = stage('Help desk', 'Solved') WHERE id = :light;
 UPDATE custom_object_record SET stage_id = stage('Help desk', 'In progress') WHERE id = :water;
@@ -286,7 +286,7 @@ SELECT new_thread(:t1, true) AS h1, new_thread(:t1) AS before, new_thread(:t2, t
 CALL automation.advance('1 hour');
 UPDATE ticket SET status_id = stage('Help', 'Closed') WHERE id = :t1;
 CALL automation.advance('1 hour');
-UPDATE ticket SET status_id = stage('Help', 'New'), reopened_at = automation.now() WHERE id = :t1;
+UPDATE ticket SET status_id = stage('Help', 'New') WHERE id = :t1;
 CALL automation.advance('1 hour');
 SELECT new_thread(:t1) AS since, new_thread(:t2) AS second \gset
 SELECT first_mail(:before, :ann) AS m1, first_mail(:since, :ann) AS m2, first_mail(:second, :bob) AS m3 \gset
