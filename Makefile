@@ -26,7 +26,7 @@ OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 # The CRM that automation.install_crm() makes, in the order of its files' dependencies (doc/crm.md).
 KIT = register people work messages behaviour commerce names \
 	rules \
-	views \
+	views comments \
 	tags lists score notes audience property format \
 	account deal task owner create \
 	message external \

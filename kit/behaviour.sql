@@ -14,6 +14,7 @@ CREATE TABLE contact_tag (
     source      record_source NOT NULL DEFAULT default_source()
 );
 CREATE UNIQUE INDEX contact_tag_now ON contact_tag (contact_id, tag_id) WHERE removed_at IS NULL;
+CREATE INDEX contact_tag_contact ON contact_tag (contact_id);
 CREATE INDEX contact_tag_tag ON contact_tag (tag_id);
 
 -- Scores beside contact.score and deal.score.
