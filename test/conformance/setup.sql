@@ -17,6 +17,11 @@ CREATE SERVER mail TYPE 'smtp' FOREIGN DATA WRAPPER automation
            recipient_rate '0');
 CREATE SERVER postmark TYPE 'smtp' FOREIGN DATA WRAPPER automation
   OPTIONS (url 'smtp://smtp.postmarkapp.com:587', "from" 'shop@example.com', class 'transactional');
+CREATE SERVER newsletters TYPE 'smtp' FOREIGN DATA WRAPPER automation
+  OPTIONS (url 'smtp://news.example.com', "from" 'shop@example.com', class 'marketing', unsubscribe_url 'https://example.com/u/', postal_address 'Example Ltd');
+CREATE SERVER sms_of_account TYPE 'http' FOREIGN DATA WRAPPER automation
+  OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC456', "from" '+15550101', monthly_cap '1000');
+CREATE SERVER ai_bought TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://ai.example.com/v1', monthly_cap '2');
 CREATE SERVER hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://hooks.example.com');
 CREATE SERVER sms TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC123/Messages.json');
 CREATE SERVER twilio TYPE 'http' FOREIGN DATA WRAPPER automation
@@ -30,7 +35,8 @@ CREATE SERVER zendesk TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url '
 CREATE SERVER zendesk_sell TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.getbase.com/v2');
 CREATE SERVER openai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
 CREATE SERVER ai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
-GRANT USAGE ON FOREIGN SERVER mail, hooks, sms, slack, facebook, salesforce, google_sheets, asana, zendesk, ai, twilio, zendesk_sell, openai, postmark TO app;
+GRANT USAGE ON FOREIGN SERVER mail, hooks, sms, slack, facebook, salesforce, google_sheets, asana, zendesk, ai, twilio, zendesk_sell, openai, postmark,
+  newsletters, sms_of_account, ai_bought TO app;
 
 -- The harness
 CREATE SCHEMA conformance AUTHORIZATION app;
