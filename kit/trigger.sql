@@ -1,6 +1,6 @@
 -- What a clause says in a word: of which mail an event tells and whether it counts, which pages an address
 -- with a * means, what is in a cart or an order, whose feed has news.  For WHEN, AT and FOR of workflows; none
--- of them writes, but for record_page_view() and read_feed().
+-- of them writes, but for record_page_view() and read_feed().  One rule: a cart is changed by what is put into it.
 
 -- Mails
 
@@ -135,7 +135,17 @@ RETURN (k).contact_id IS NOT NULL AND (k).recovered_at IS NULL AND from_shop((k)
    AND EXISTS (SELECT FROM cart_line l WHERE l.cart_id = (k).id)
    AND NOT EXISTS (SELECT FROM sales_order o WHERE o.cart_id = (k).id);
 COMMENT ON FUNCTION is_abandoned(cart) IS
-    'Is the cart a contact''s, of a connected shop, with something in it, and neither ordered nor recovered. For how long is for the clause to say: AT k.updated_at + interval ''1 hour'' WHEN is_abandoned(k) (T96)';
+    'Is the cart a contact''s, of a connected shop, with something in it, and neither ordered nor recovered. For how long is for the clause to say: AT k.updated_at + interval ''1 hour'' WHEN is_abandoned(k); EXIT WHEN NOT is_abandoned(k) (T96)';
+
+CREATE FUNCTION cart_touched() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    UPDATE cart SET updated_at = automation.now() WHERE id IN (SELECT l.cart_id FROM changed l);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cart_touched() IS 'Trigger of cart_line: what is put into a cart or taken out of it is a change of the cart, whose updated_at says when (T96)';
+CREATE TRIGGER cart_touched AFTER INSERT ON cart_line REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cart_touched();
+CREATE TRIGGER cart_touched_again AFTER UPDATE ON cart_line REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cart_touched();
+CREATE TRIGGER cart_emptied AFTER DELETE ON cart_line REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cart_touched();
 
 -- Feeds
 

@@ -432,7 +432,7 @@ DROP FUNCTION t51, t52, t53, t54, t55, t56, t57, t60;
 
 -- T61, a mail that is sent, received or linked changes no deal, so it starts nothing there; how many there are can be asked when something else happens
 CREATE FUNCTION t61(d deal) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER INSERT OR UPDATE ON deal WHEN (SELECT count(*) FROM email_message m WHERE m.deal_id = new.id) >= 2;
+  AFTER INSERT OR UPDATE ON deal WHEN email_count(new) >= 2;
 BEGIN
   SELECT conformance.hit('T61', d.id);
 END $$;
