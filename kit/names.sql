@@ -63,3 +63,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION no_such(text, text) IS
     'Raises the error that there is no record of that name; kind is a table with a column name, such as mailing_list';
+
+CREATE FUNCTION name_of(c contact) RETURNS text LANGUAGE sql STABLE
+RETURN coalesce((c).name, (c).email, (c).phone, 'contact ' || (c).id);
+COMMENT ON FUNCTION name_of(contact) IS
+    'What to call a contact in texts for colleagues: the name, else the address, the number, or contact 7; NULL only for NULL';
