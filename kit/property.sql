@@ -262,7 +262,7 @@ BEGIN
     IF from_name LIKE 'custom._%' THEN
         RETURN nullif(to_jsonb(r) -> 'custom' -> substr(from_name, length('custom.') + 1), 'null');
     ELSIF to_type = 'jsonb' THEN
-        RETURN to_jsonb(r) -> from_name;
+        RETURN nullif(to_jsonb(r) -> from_name, 'null');
     ELSIF to_type NOT IN (from_type, 'text') AND NOT EXISTS (
         SELECT FROM pg_cast c WHERE c.castsource = to_regtype(from_type) AND c.casttarget = to_regtype(to_type) AND c.castcontext IN ('i', 'a'))
     THEN
