@@ -256,7 +256,7 @@ SELECT conformance.yes('A83', 'the note, with words of contact, deal and account
 SELECT conformance.no('A83', 'who has no account', EXISTS (SELECT FROM note WHERE body LIKE 'Jim%') OR (SELECT count(*) <> 1 FROM note WHERE account_id IS NOT NULL));
 SELECT conformance.yes('A84', 'the new owner', (SELECT owner_id = 7 FROM account WHERE id = :initech));
 SELECT conformance.no('A84', 'another account, or he who has none is stuck',
-    (SELECT owner_id IS NOT NULL FROM account WHERE id = :umbrella) OR EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'a82(contact,deal)'));
+    (SELECT owner_id IS NOT NULL FROM account WHERE id = :umbrella) OR EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'a82'));
 DROP FUNCTION a82;
 
 -- A85, a contact becomes one of an account; A86, one that is made of what is known of him; A87, one that is there
