@@ -1,4 +1,4 @@
--- What pipelines do by themselves: the status of a ticket follows the mails that are exchanged about it.
+-- What pipelines do by themselves: the status of a ticket follows the mails about it.
 -- It is a trigger on the mails, not a workflow: so it is there with the tables, whoever owns them, holds in
 -- the transaction that records the mail, and what it can't be switched off for is not switched off by a pause.
 -- Which status, and whether at all, is a row of ticket_pipeline_setting for each pipeline.
@@ -41,11 +41,13 @@ COMMENT ON FUNCTION move_ticket(email_message) IS
 
 CREATE FUNCTION email_message_moves_ticket() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM move_ticket(NEW);
+    IF default_source() <> 'import' THEN
+        PERFORM move_ticket(NEW);
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION email_message_moves_ticket() IS
-'trigger of email_message: the ticket''s status follows a mail. Who records mails needs UPDATE on ticket. ALTER TABLE email_message DISABLE TRIGGER ticket_status switches all of it off';
+'trigger of email_message: the ticket''s status follows a mail, but for mails that are imported (SET crm.source = ''import''). Who records mails needs UPDATE on ticket. ALTER TABLE email_message DISABLE TRIGGER ticket_status switches all of it off';
 
 CREATE TRIGGER ticket_status AFTER INSERT ON email_message FOR EACH ROW
     WHEN (NOT NEW.is_forward AND (NEW.direction = 'out' AND NEW.sent_from = 'ticket'

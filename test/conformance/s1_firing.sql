@@ -264,6 +264,13 @@ BEGIN
   WAIT FOR '3 days';
   SELECT conformance.hit('S17', c.id, via);
 END $$;
+CREATE FUNCTION s17_left(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF status FROM 'active' TO 'unsubscribed' ON list_subscription WHEN new.list_id = list('News') FOR SELECT new.contact_id;
+  EXIT WHEN is_subscribed(c, 'News');
+BEGIN
+  WAIT FOR '2 days';
+  SELECT conformance.hit('S17', c.id, 'left');
+END $$;
 CREATE FUNCTION s17_tag(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT ON contact_tag WHEN new.tag_id = tag('vip') FOR SELECT new.contact_id;
 BEGIN
@@ -282,10 +289,10 @@ SELECT unsubscribe(c, 'News', 'contact') FROM contact c WHERE c.id = :bob;
 CALL automation.advance('3 days');
 SELECT conformance.yes('S17', 'who stays on the list, by each of the ways',
                        (SELECT array_agg(what ORDER BY what) FROM conformance.hit WHERE id = 'S17' AND key = :'ann') = '{click,form,forward_form,list,open,reply,share}');
-SELECT conformance.yes('S17', 'who came by a tag', (SELECT array_agg(what) FROM conformance.hit WHERE id = 'S17' AND key = :'bob') = '{tag}');
-SELECT conformance.no('S17', 'who left the list', EXISTS (SELECT FROM conformance.hit WHERE id = 'S17' AND key = :'bob' AND what <> 'tag'));
+SELECT conformance.yes('S17', 'who came by a tag, who came by leaving', (SELECT array_agg(what ORDER BY what) FROM conformance.hit WHERE id = 'S17' AND key = :'bob') = '{left,tag}');
+SELECT conformance.no('S17', 'who left the list', EXISTS (SELECT FROM conformance.hit WHERE id = 'S17' AND key = :'bob' AND what NOT IN ('left', 'tag')));
 SELECT conformance.no('S17', 'who was never on it', conformance.hits('S17', :cid) > 0);
-DROP FUNCTION s17, s17_tag;
+DROP FUNCTION s17, s17_left, s17_tag;
 
 -- S18, a date takes everybody who has it, those who were there before, too
 SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid, new_contact('Dot') AS dot \gset

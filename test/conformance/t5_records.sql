@@ -78,6 +78,8 @@ DROP FUNCTION t110, t111, t112, t113;
 CREATE FUNCTION t114(c contact, a account) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF is_target ON account
     FOR SELECT ac.contact_id, new.id FROM account_contact ac WHERE ac.account_id = new.id;
+  AFTER UPDATE OF custom ON account WHEN new.custom ->> 'tier' IS DISTINCT FROM old.custom ->> 'tier'
+    FOR SELECT ac.contact_id, new.id FROM account_contact ac WHERE ac.account_id = new.id;
   ENROLL AGAIN PER c, a;
 BEGIN
   SELECT conformance.hit('T114', c.id, a.name);
@@ -124,6 +126,9 @@ UPDATE account SET customer_status = 'customer' WHERE id IN (:bank, :farm);
 UPDATE account SET name = 'Farm Ltd' WHERE id = :farm;
 CALL automation.run();
 SELECT conformance.yes('T114', 'each contact of each account', conformance.hits('T114') = ARRAY[:'ann', :'bob', :'cid']);
+UPDATE account SET custom = '{"tier": "gold"}' WHERE id IN (:bank, :nobody);
+CALL automation.run();
+SELECT conformance.yes('T114', 'by a field of one''s own', conformance.hits('T114') = ARRAY[:'ann', :'ann', :'bob', :'bob', :'cid']);
 SELECT conformance.no('T114', 'nobody for an account without contacts', conformance.hits('T114', :dot) > 0);
 SELECT conformance.no('T114', 'another field', conformance.hits('T114', :cid) > 1);
 SELECT conformance.yes('T115', 'any, to one, from one to one',
@@ -158,6 +163,14 @@ CREATE FUNCTION t120(d deal) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   SELECT conformance.hit('T120', d.id);
 END $$;
+-- the same by the history, which knows each move, also those of one transaction
+CREATE FUNCTION t120_history(d deal) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT ON stage_history
+    WHEN new.from_stage_id = stage('Sales', 'Qualified') AND new.to_stage_id = stage('Sales', 'Proposal') FOR SELECT new.deal_id;
+  ENROLL AGAIN;
+BEGIN
+  SELECT conformance.hit('T120', d.id, 'history');
+END $$;
 -- T121, from one stage to any other of the pipeline
 CREATE FUNCTION t121(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF stage_id WHEN old.stage_id = stage('Sales', 'Qualified') AND new.pipeline_id = pipeline('Sales');
@@ -167,13 +180,18 @@ BEGIN
 END $$;
 SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob \gset
 SELECT new_deal('Straight', 'Sales', 'Qualified', :ann, :bob) AS straight, new_deal('Detour', 'Sales', 'Qualified') AS detour,
-       new_deal('Away', 'Sales', 'Qualified') AS away, new_deal('Big', 'Enterprise', 'New', :bob) AS big, new_deal('New', 'Sales', 'New') AS fresh \gset
+       new_deal('Away', 'Sales', 'Qualified') AS away, new_deal('Big', 'Enterprise', 'New', :bob) AS big, new_deal('New', 'Sales', 'New') AS fresh,
+       new_deal('Detour at once', 'Sales', 'Qualified') AS at_once \gset
 CALL automation.run();
 SELECT conformance.no('T118', 'a deal that is made has not moved', conformance.hits('T118') <> '{}');
 UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id = :straight;
 UPDATE deal SET stage_id = stage('Sales', 'Demo') WHERE id IN (:detour, :fresh);
 UPDATE deal SET stage_id = stage('Enterprise', 'New') WHERE id = :away;
 UPDATE deal SET stage_id = stage('Enterprise', 'Qualified') WHERE id = :big;
+BEGIN;
+UPDATE deal SET stage_id = stage('Sales', 'Demo') WHERE id = :at_once;
+UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id = :at_once;
+COMMIT;
 CALL automation.run();
 UPDATE deal SET stage_id = stage('Sales', 'Proposal') WHERE id = :detour;
 UPDATE deal SET title = 'Straight on' WHERE id = :straight;
@@ -182,12 +200,14 @@ SELECT conformance.yes('T118', 'each contact of the deal', conformance.hits('T11
 SELECT conformance.no('T118', 'another pipeline', conformance.hits('T118', :bob) > 1);
 SELECT conformance.yes('T119', 'the pipeline that is meant', conformance.hits('T119', :big) = 1);
 SELECT conformance.no('T119', 'the other pipeline', conformance.hits('T119', :straight) > 0);
-SELECT conformance.yes('T120', 'straight from there to there', conformance.hits('T120', :straight) = 1);
+SELECT conformance.yes('T120', 'straight from there to there', conformance.hits('T120', :straight) = 2);
+SELECT conformance.no('T120', 'by way of another stage in one transaction',
+                      EXISTS (SELECT FROM conformance.hit WHERE id = 'T120' AND key = :'at_once' AND what = 'history'));
 SELECT conformance.no('T120', 'by way of another stage', conformance.hits('T120', :detour) > 0);
-SELECT conformance.yes('T121', 'wherever to', conformance.hits('T121') = ARRAY[:'straight', :'detour']);
+SELECT conformance.yes('T121', 'wherever to', conformance.hits('T121') = ARRAY[:'straight', :'detour', :'at_once']);
 SELECT conformance.no('T121', 'from another stage', conformance.hits('T121', :fresh) > 0);
 SELECT conformance.no('T121', 'into another pipeline', conformance.hits('T121', :away) > 0);
-DROP FUNCTION t118, t119, t120, t121;
+DROP FUNCTION t118, t119, t120, t120_history, t121;
 
 -- T122, a deal's status changes
 CREATE FUNCTION t122(c contact, d deal) RETURNS bigint LANGUAGE workflow AS $$

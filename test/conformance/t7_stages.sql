@@ -45,6 +45,18 @@ CALL automation.run();
 SELECT conformance.yes('T151', 'the lifecycle was', conformance.hits('T151') = ARRAY[:'cid', :'dot']);
 SELECT conformance.no('T151', 'one of the criteria does not hold', conformance.hits('T151', :eve) > 0);
 DROP FUNCTION t151;
+-- those who meet them already, if they are asked for
+CREATE FUNCTION t151(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT OR UPDATE OF lifecycle WHEN new.country = 'FR' AND new.lifecycle = 'lead';
+BEGIN
+  SELECT conformance.hit('T151', c.id, 'was there');
+END $$;
+CALL automation.run();
+SELECT conformance.no('T151', 'those who were there, unasked', EXISTS (SELECT FROM conformance.hit WHERE id = 'T151' AND what = 'was there'));
+SELECT job FROM automation.backfill('t151', 'c.country = ''FR'' AND c.lifecycle = ''lead''') \gset
+CALL automation.run();
+SELECT conformance.yes('T151', 'those who were there', (SELECT array_agg(key ORDER BY key::bigint) FROM conformance.hit WHERE id = 'T151' AND what = 'was there') = ARRAY[:'cid', :'dot', :'eve']);
+DROP FUNCTION t151;
 
 -- T152, a workflow is based on one type of record: contacts, companies, deals, tickets, quotes, or any other table
 CREATE FUNCTION t152_contact(c contact) RETURNS bigint LANGUAGE workflow AS $$
@@ -279,6 +291,16 @@ SELECT conformance.no('T160', 'the mail that begins the thread', status_of(:t1) 
 SELECT reply_to(:m1), reply_to(:m2) \gset
 SELECT conformance.yes('T160', 'takes the status', status_of(:t1) = 'Waiting on us');
 SELECT conformance.no('T160', 'an answer in another thread', status_of(:t2) <> 'New');
+SELECT new_ticket('By chat', 'New', 'chat') AS t3, new_ticket('Deleted') AS t4, new_ticket('Put there later') AS t5 \gset
+UPDATE ticket SET deleted_at = automation.now() WHERE id = :t4;
+SELECT new_thread(:t3, true, 'chat') AS h3, new_thread(:t4, true) AS h4, new_thread(:t5, true) AS h5 \gset
+SELECT first_mail(:h3, :ann) AS m3, first_mail(:h4, :ann) AS m4, first_mail(NULL, :ann) AS m5 \gset
+SELECT reply_to(:m3), reply_to(:m4), reply_to(:m5) AS later \gset
+SELECT conformance.no('T160', 'a chat, a ticket that is deleted', status_of(:t3) <> 'New' OR status_of(:t4) <> 'New');
+UPDATE email_message SET thread_id = :h5 WHERE id IN (:m5, :later);
+SELECT conformance.no('T160', 'an answer in no thread', status_of(:t5) <> 'New');
+SELECT move_ticket(m) FROM email_message m WHERE m.id = :later \gset moved_
+SELECT conformance.yes('T160', 'one that is put into the thread later, when the application says so', status_of(:t5) = 'Waiting on us');
 
 -- T161, a ticket that was closed and reopened: threads that began since then count, too
 SELECT new_ticket('Reopened') AS t1, new_ticket('Never closed') AS t2 \gset
@@ -301,16 +323,16 @@ SELECT reply_to(:m4) \gset
 SELECT conformance.yes('T161', 'the thread it was made from still does', status_of(:t1) = 'Waiting on us');
 
 -- T162, a contact answers in a thread of a closed ticket: the first open status of its pipeline, whatever the boxes say
-SELECT new_ticket('Closed, boxes on', 'Closed') AS t1, new_ticket('Closed, boxes off', 'Closed') AS t2, new_ticket('Open, boxes off', 'Waiting on us') AS t3,
+SELECT new_ticket('Closed, boxes on', 'Closed') AS t1, new_ticket('Closed, boxes off', 'Closed') AS t2, new_ticket('Open, boxes off') AS t3,
        new_ticket('Closed, a new mail', 'Closed') AS t4 \gset
 SELECT new_thread(:t1) AS h1, new_thread(:t2, true) AS h2, new_thread(:t3, true) AS h3, new_thread(:t4, true) AS h4 \gset
 SELECT first_mail(:h1, :ann) AS m1, first_mail(:h2, :ann) AS m2, first_mail(:h3, :ann) AS m3, first_mail(:h4, :ann) AS m4 \gset
 SELECT reply_to(:m1) \gset
 SELECT conformance.yes('T162', 'in any of its threads', status_of(:t1) = 'New');
 UPDATE ticket_pipeline_setting SET on_sent_enabled = false, on_reply_enabled = false WHERE pipeline_id = pipeline('Help');
-SELECT reply_to(:m2), reply_to(:m3) \gset
+SELECT reply_to(:m2), reply_to(:m3), mail_from_ticket(:t3, :ann) \gset
 SELECT conformance.yes('T162', 'with both boxes off', status_of(:t2) = 'New');
-SELECT conformance.no('T162', 'an open ticket with both boxes off', status_of(:t3) <> 'Waiting on us');
+SELECT conformance.no('T162', 'an open ticket with both boxes off', status_of(:t3) <> 'New');
 DELETE FROM ticket_pipeline_setting WHERE pipeline_id = pipeline('Help');
 UPDATE ticket SET status_id = stage('Help', 'Closed') WHERE id = :t2;
 SELECT reply_to(:m2) \gset
@@ -321,15 +343,19 @@ VALUES (pipeline('Help'), true, stage('Help', 'Waiting on contact'), true, stage
 
 -- T163, whatever the boxes say: forwarded mails, answers to them, other mails of a contact, answers from a mailbox of one's own
 SELECT new_ticket('Forwarded') AS t1, new_ticket('Answer to a forwarded mail') AS t2, new_ticket('Another mail') AS t3,
-       new_ticket('Own mailbox') AS t4, new_ticket('Closed, forwarded', 'Closed') AS t5, new_ticket('Forwarded from the ticket') AS t6, new_ticket('Counts') AS t7 \gset
+       new_ticket('Own mailbox') AS t4, new_ticket('Closed, forwarded', 'Closed') AS t5, new_ticket('Forwarded from the ticket') AS t6, new_ticket('Counts') AS t7, new_ticket('Imported') AS t8 \gset
 SELECT new_thread(:t1, true) AS h1, new_thread(:t2, true) AS h2, new_thread(:t3, true) AS h3, new_thread(:t4, true) AS h4, new_thread(:t5, true) AS h5,
-       new_thread(:t7, true) AS h7 \gset
+       new_thread(:t7, true) AS h7, new_thread(:t8, true) AS h8 \gset
 SELECT first_mail(:h1, :ann) AS m1, first_mail(:h2, :ann, forwarded => true) AS m2, first_mail(:h4, :ann) AS m4, first_mail(:h5, :ann, forwarded => true) AS m5,
-       first_mail(:h7, :ann) AS m7 \gset
+       first_mail(:h7, :ann) AS m7, first_mail(:h8, :ann) AS m8 \gset
 INSERT INTO email_message (class, direction, contact_id, thread_id, in_reply_to, is_forward) VALUES ('personal', 'in', :ann, :h1, :m1, true);
 SELECT reply_to(:m2), reply_to(:m5), reply_to(:m4, via => 'personal_mailbox'), reply_to(:m7) \gset
 SELECT first_mail(:h3, :ann), first_mail(:h3, :ann) \gset
 SELECT mail_from_ticket(:t4, :ann, via => 'personal_mailbox', answers => :m4), mail_from_ticket(:t6, :ann, forwarded => true) \gset
+SET crm.source = 'import';
+SELECT reply_to(:m8), mail_from_ticket(:t8, :ann) \gset
+RESET crm.source;
+SELECT conformance.no('T163', 'old mails that are imported', status_of(:t8) <> 'New');
 SELECT conformance.no('T163', 'a forwarded mail', status_of(:t1) <> 'New');
 SELECT conformance.no('T163', 'an answer to one', status_of(:t2) <> 'New');
 SELECT conformance.no('T163', 'another mail', status_of(:t3) <> 'New');
