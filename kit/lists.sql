@@ -20,14 +20,12 @@ END;
 COMMENT ON FUNCTION subscribe(bigint[], text, boolean) IS
     'Puts all of these contacts on a mailing list, in one statement; returns how many it concerned. As subscribe(contact, ...) (A40)';
 
-CREATE FUNCTION subscribe(c contact, list_name text, resubscribe boolean DEFAULT false) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    SELECT subscribe(ARRAY[(c).id], list_name, resubscribe);
-END;
+CREATE FUNCTION subscribe(c contact, list_name text, resubscribe boolean DEFAULT false) RETURNS bigint LANGUAGE sql
+RETURN subscribe(ARRAY[(c).id], list_name, resubscribe);
 COMMENT ON FUNCTION subscribe(contact, text, boolean) IS
     'Puts the contact on a mailing list: active, or unconfirmed if the list asks for double opt-in and was never confirmed. '
     'Who is on it, or waits for his confirmation, stays as he is: nothing fires. Who took himself off '
-    '(unsubscribe_source contact) stays off, unless resubscribe. No list of that name: an error (A40)';
+    '(unsubscribe_source contact) stays off, unless resubscribe. Returns 1 if a row was written, else 0. No list of that name: an error (A40)';
 
 CREATE FUNCTION confirm_subscription(c contact, list_name text) RETURNS void LANGUAGE sql
 BEGIN ATOMIC
@@ -50,13 +48,11 @@ END;
 COMMENT ON FUNCTION unsubscribe(bigint[], text, unsubscribe_source) IS
     'Takes all of these contacts off a mailing list, in one statement; returns how many were on it. As unsubscribe(contact, ...) (A41)';
 
-CREATE FUNCTION unsubscribe(c contact, list_name text, by unsubscribe_source DEFAULT 'automation') RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    SELECT unsubscribe(ARRAY[(c).id], list_name, by);
-END;
+CREATE FUNCTION unsubscribe(c contact, list_name text, by unsubscribe_source DEFAULT 'automation') RETURNS bigint LANGUAGE sql
+RETURN unsubscribe(ARRAY[(c).id], list_name, by);
 COMMENT ON FUNCTION unsubscribe(contact, text, unsubscribe_source) IS
     'Takes the contact off a mailing list; by says on whose account: automation, user, or contact, if he asked for it himself. '
-    'Who is not on it: nothing happens. No list of that name: an error (A41)';
+    'Who is not on it: nothing happens. Returns 1 if he was, else 0. No list of that name: an error (A41)';
 
 CREATE FUNCTION is_subscribed(c contact, list_name text) RETURNS boolean LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM list_subscription s JOIN mailing_list l ON l.id = s.list_id
@@ -124,12 +120,10 @@ END;
 COMMENT ON FUNCTION add_to_static_list(bigint[], text) IS
     'Puts all of these contacts on a static list, in one statement; returns how many were not on it. No list of that name: an error (A51)';
 
-CREATE FUNCTION add_to_static_list(c contact, list_name text) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    SELECT add_to_static_list(ARRAY[(c).id], list_name);
-END;
+CREATE FUNCTION add_to_static_list(c contact, list_name text) RETURNS bigint LANGUAGE sql
+RETURN add_to_static_list(ARRAY[(c).id], list_name);
 COMMENT ON FUNCTION add_to_static_list(contact, text) IS
-    'Puts the contact on a static list. Who is on it stays on it: nothing fires. No list of that name: an error (A51)';
+    'Puts the contact on a static list. Who is on it stays on it: nothing fires. Returns 1 if he was put on it, else 0. No list of that name: an error (A51)';
 
 CREATE FUNCTION remove_from_static_list(contacts bigint[], list_name text) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
@@ -142,12 +136,10 @@ END;
 COMMENT ON FUNCTION remove_from_static_list(bigint[], text) IS
     'Takes all of these contacts off a static list, in one statement; returns how many were on it. No list of that name: an error (A52)';
 
-CREATE FUNCTION remove_from_static_list(c contact, list_name text) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    SELECT remove_from_static_list(ARRAY[(c).id], list_name);
-END;
+CREATE FUNCTION remove_from_static_list(c contact, list_name text) RETURNS bigint LANGUAGE sql
+RETURN remove_from_static_list(ARRAY[(c).id], list_name);
 COMMENT ON FUNCTION remove_from_static_list(contact, text) IS
-    'Takes the contact off a static list. Who is not on it: nothing happens. No list of that name: an error (A52)';
+    'Takes the contact off a static list. Who is not on it: nothing happens. Returns 1 if he was, else 0. No list of that name: an error (A52)';
 
 CREATE FUNCTION on_static_list(c contact, list_name text) RETURNS boolean LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM static_list_member m JOIN static_list l ON l.id = m.list_id

@@ -18,13 +18,11 @@ COMMENT ON FUNCTION add_tag(bigint[], text) IS
     'Puts a tag on all of these contacts, in one statement; returns how many did not have it. '
     'A tag of that name is made if there is none; ids of no contact are passed over (A42)';
 
-CREATE FUNCTION add_tag(c contact, name text) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    SELECT add_tag(ARRAY[(c).id], add_tag.name);
-END;
+CREATE FUNCTION add_tag(c contact, name text) RETURNS bigint LANGUAGE sql
+RETURN add_tag(ARRAY[(c).id], add_tag.name);
 COMMENT ON FUNCTION add_tag(contact, text) IS
     'Puts a tag on the contact. A tag of that name is made if there is none. '
-    'Who has it already keeps it: no row is written, nothing fires. NULL contact: nothing happens (A42)';
+    'Who has it already keeps it: no row is written, nothing fires. NULL contact: nothing happens. Returns 1 if it was put on, else 0 (A42)';
 
 CREATE FUNCTION remove_tag(contacts bigint[], name text) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
@@ -37,12 +35,10 @@ END;
 COMMENT ON FUNCTION remove_tag(bigint[], text) IS
     'Takes a tag off all of these contacts, in one statement; returns how many had it. A tag that is not there is on nobody: no error (A43)';
 
-CREATE FUNCTION remove_tag(c contact, name text) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    SELECT remove_tag(ARRAY[(c).id], remove_tag.name);
-END;
+CREATE FUNCTION remove_tag(c contact, name text) RETURNS bigint LANGUAGE sql
+RETURN remove_tag(ARRAY[(c).id], remove_tag.name);
 COMMENT ON FUNCTION remove_tag(contact, text) IS
-    'Takes a tag off the contact: the row of contact_tag gets removed_at. Who does not have it, and a tag that is not there: nothing happens (A43)';
+    'Takes a tag off the contact: the row of contact_tag gets removed_at. Who does not have it, and a tag that is not there: nothing happens. Returns 1 if it was taken off, else 0 (A43)';
 
 CREATE FUNCTION has_tag(c contact, name text) RETURNS boolean LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM contact_tag ct JOIN tag t ON t.id = ct.tag_id
