@@ -1,6 +1,7 @@
 -- What a clause says in a word: of which mail an event tells and whether it counts, which pages an address
 -- with a * means, what is in a cart or an order, whose feed has news.  For WHEN, AT and FOR of workflows; none
--- of them writes, but for record_page_view() and read_feed().  One rule: a cart is changed by what is put into it.
+-- of them writes, but for record_page_view() and read_feed().  Rules: a cart is changed by what is put into it,
+-- and bought by an order.
 
 -- Mails
 
@@ -146,6 +147,16 @@ COMMENT ON FUNCTION cart_touched() IS 'Trigger of cart_line: what is put into a 
 CREATE TRIGGER cart_touched AFTER INSERT ON cart_line REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cart_touched();
 CREATE TRIGGER cart_touched_again AFTER UPDATE ON cart_line REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cart_touched();
 CREATE TRIGGER cart_emptied AFTER DELETE ON cart_line REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION cart_touched();
+
+CREATE FUNCTION cart_bought() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    UPDATE cart SET recovered_at = automation.now() WHERE id = NEW.cart_id AND recovered_at IS NULL;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cart_bought() IS 'Trigger of sales_order: the cart that the order was made from was bought after all, whatever the order''s status (T96)';
+CREATE TRIGGER cart_bought AFTER INSERT ON sales_order FOR EACH ROW WHEN (NEW.cart_id IS NOT NULL) EXECUTE FUNCTION cart_bought();
+CREATE TRIGGER cart_bought_later AFTER UPDATE OF cart_id ON sales_order
+    FOR EACH ROW WHEN (NEW.cart_id IS DISTINCT FROM OLD.cart_id AND NEW.cart_id IS NOT NULL) EXECUTE FUNCTION cart_bought();
 
 -- Feeds
 

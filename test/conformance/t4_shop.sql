@@ -129,6 +129,8 @@ INSERT INTO sales_order (contact_id, store_id, cart_id, status) SELECT contact_i
 INSERT INTO cart_line (cart_id, product_id) VALUES (:goes_on, product('product 5'));
 UPDATE cart SET recovered_at = automation.now() WHERE id = :back;
 CALL automation.run();
+SELECT conformance.yes('T96', 'the order ends the cart', (SELECT recovered_at IS NOT NULL FROM cart WHERE id = :buys));
+SELECT conformance.no('T96', 'something put into it does', (SELECT recovered_at IS NOT NULL FROM cart WHERE id = :goes_on));
 CALL automation.advance('20 minutes');
 SELECT conformance.yes('T96', 'an hour later', who('T96') = '{category,dollars,fifty,leaves,"second product","second shop"}');
 SELECT conformance.no('T96', 'bought, come back to, empty, of no connected shop', who('T96') && '{buys,"comes back",empty,till}');
