@@ -406,7 +406,8 @@ CREATE FUNCTION note_mail(delivery bigint) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     WITH noted AS (
         INSERT INTO email_message (delivery_id, class, direction, sent_from, sent_via, name, contact_id, deal_id, ticket_id, mailbox_id,
-                                   campaign_id, in_reply_to, subject, body_html, cc, bcc, created_at)
+                                   campaign_id, in_reply_to, subject, body_html, cc, bcc, provider_server, provider_stream, provider_tag,
+                                   created_at)
         SELECT d.id,
                coalesce(d.options #>> '{about,class}', CASE d.class WHEN 'marketing' THEN 'campaign' ELSE d.class END),
                'out', 'automation', CASE WHEN b.id IS NULL THEN 'service' ELSE 'personal_mailbox' END, d.family,
@@ -422,7 +423,7 @@ BEGIN ATOMIC
                d.title, d.options ->> 'html',
                (SELECT array_agg(a.address) FROM jsonb_array_elements_text(d.options -> 'cc') a (address)),
                (SELECT array_agg(a.address) FROM jsonb_array_elements_text(d.options -> 'bcc') a (address)),
-               d.created_at
+               d.server, d.headers ->> 'X-PM-Message-Stream', d.headers ->> 'X-PM-Tag', d.created_at
         FROM automation.deliveries d
              LEFT JOIN connected_mailbox b ON b.id = (d.options #>> '{about,mailbox}')::bigint
         WHERE d.id = note_mail.delivery AND d.kind = 'mail' AND d.state NOT IN ('skipped', 'cancelled', 'dead')
