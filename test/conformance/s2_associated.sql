@@ -175,7 +175,7 @@ DROP FUNCTION s39;
 CREATE FUNCTION s40(a account) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF customer_status TO 'customer';
 BEGIN
-  SEND email('thank you', p) FROM contact p JOIN account_contact ac ON ac.contact_id = p.id WHERE ac.account_id = a.id ORDER BY p.id LIMIT 100;
+  SEND email('thank you', p) FROM people_of(a) p;
 END $$;
 INSERT INTO account (name) VALUES ('Large') RETURNING id AS large \gset
 WITH p AS (INSERT INTO contact (first_name, email) SELECT 'P' || n, 'p' || n || '@large.example.com' FROM generate_series(1, 103) n RETURNING id)
