@@ -58,7 +58,8 @@ CREATE FUNCTION no_such(kind text, name text) RETURNS bigint LANGUAGE plpgsql AS
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = 'undefined_object',
-        MESSAGE = pg_catalog.format('there is no %s %s', pg_catalog.replace(kind, '_', ' '), coalesce('"' || name || '"', 'without a name')),
+        MESSAGE = pg_catalog.format('there is no %s %s', pg_catalog.replace(kind, '_', ' '),
+                                    CASE WHEN name IS NULL THEN 'without a name' ELSE pg_catalog.format('"%s"', name) END),
         HINT = pg_catalog.format('Correct the name, or make it: INSERT INTO %s (name) VALUES (%s).', kind, pg_catalog.quote_nullable(name));
 END $$;
 COMMENT ON FUNCTION no_such(text, text) IS

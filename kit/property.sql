@@ -18,7 +18,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION record_table(regtype) IS 'Internal: the table that a row of this type is of; an error if it is none, or has no id';
 
--- Internal: the type of a property as SQL writes it; jsonb for a key of custom.
+-- Internal: the type of a property as SQL writes it; any for a key of custom.
 CREATE FUNCTION property_type(relation regclass, name text) RETURNS text LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     col text := CASE WHEN name LIKE 'custom._%' THEN 'custom' ELSE name END;
@@ -33,21 +33,22 @@ BEGIN
             USING ERRCODE = 'undefined_column',
                   HINT = coalesce((SELECT format('Perhaps you meant "%s". ', a.attname) FROM pg_attribute a
                                    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                                     AND length(word) > 2 AND length(a.attname) > 2
                                      AND (strpos(a.attname, word) > 0 OR strpos(word, a.attname) > 0)
                                    ORDER BY abs(length(a.attname) - length(word)), a.attnum LIMIT 1), '')
                          || format('A new one is made with ALTER TABLE %s ADD COLUMN, or is a key of custom: ''custom.%s''.', relation, name);
     END IF;
-    RETURN type;
+    RETURN CASE col WHEN name THEN type ELSE 'any' END;
 END $$;
 COMMENT ON FUNCTION property_type(regclass, text) IS
-    'Internal: the type of a property, jsonb for a key of custom; an error, with the name that comes nearest, if there is none';
+    'Internal: the type of a property, any for a key of custom; an error, with the name that comes nearest, if there is none';
 
 -- Internal: a value as JSON, brought into the property's type first.
 CREATE FUNCTION property_value(value anyelement, type text) RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
     result jsonb;
 BEGIN
-    IF type = 'jsonb' OR pg_typeof(value) IN ('jsonb'::regtype, 'json'::regtype) THEN
+    IF type = 'any' OR pg_typeof(value) IN ('jsonb'::regtype, 'json'::regtype) THEN
         RETURN nullif(to_jsonb(value), 'null');
     ELSIF type LIKE '%[]' AND pg_typeof(value) = 'text'::regtype AND value::text NOT LIKE '{%' THEN
         RETURN jsonb_build_array(value);         -- one of several values
@@ -261,7 +262,7 @@ DECLARE
 BEGIN
     IF from_name LIKE 'custom._%' THEN
         RETURN nullif(to_jsonb(r) -> 'custom' -> substr(from_name, length('custom.') + 1), 'null');
-    ELSIF to_type = 'jsonb' THEN
+    ELSIF to_type = 'any' THEN
         RETURN nullif(to_jsonb(r) -> from_name, 'null');
     ELSIF to_type NOT IN (from_type, 'text') AND NOT EXISTS (
         SELECT FROM pg_cast c WHERE c.castsource = to_regtype(from_type) AND c.casttarget = to_regtype(to_type) AND c.castcontext IN ('i', 'a'))
