@@ -125,9 +125,16 @@ COMMENT ON TABLE approval IS 'Who has been asked to approve a deal, and what he 
 COMMENT ON COLUMN approval.decided_at IS 'when it was approved or refused; NULL while it is pending';
 COMMENT ON TABLE file IS 'Files of a record; their bytes are wherever the application keeps them';
 COMMENT ON COLUMN file.url IS 'where they are';
+COMMENT ON TABLE rotation_pool IS 'Rotations; who adds a turn has the row locked to the end of the transaction';
+COMMENT ON COLUMN rotation_pool.name IS 'what is rotated over, team:Sales or any name';
+COMMENT ON COLUMN rotation_pool.turns IS 'given so far';
+COMMENT ON COLUMN rotation_pool.members IS 'who it was for at the last turn';
+COMMENT ON COLUMN rotation_pool.present IS 'which of them could be given one';
+COMMENT ON COLUMN rotation_pool.reset_at IS 'when it began anew';
 COMMENT ON TABLE rotation_turn IS 'Turns of a rotation: who was given how many';
-COMMENT ON COLUMN rotation_turn.pool IS 'what is rotated over, team:Sales or any name';
-COMMENT ON COLUMN rotation_turn.assigned IS 'how many';
+COMMENT ON COLUMN rotation_turn.pool IS 'its rotation_pool';
+COMMENT ON COLUMN rotation_turn.assigned IS 'how many; for who came later: counted from where the others were';
+COMMENT ON COLUMN rotation_turn.last_turn IS 'number of his last one in rotation_pool.turns';
 COMMENT ON COLUMN rotation_turn.assigned_at IS 'when the last one';
 COMMENT ON TABLE mailing_list IS 'Mailing lists';
 COMMENT ON COLUMN mailing_list.double_opt_in IS 'who joins has to confirm it';

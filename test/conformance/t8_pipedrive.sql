@@ -24,7 +24,7 @@ BEGIN
   SELECT conformance.hit('T167', d.id);
 END $$;
 CREATE FUNCTION t168(d deal) RETURNS bigint LANGUAGE workflow AS $$
-  AFTER INSERT WHEN new.creator_id = (SELECT u.id FROM app_user u WHERE u.db_role = current_user);
+  AFTER INSERT WHEN new.creator_id = me();
 BEGIN
   SELECT conformance.hit('T168', d.id);
 END $$;
