@@ -24,7 +24,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION extract_phone(text, text) IS
     'The first phone number in the text, as digits with a + before the country code: +33123456789. country: the code, without +, that a number '
-    'beginning with a single 0 is of. 7 to 15 digits; none: NULL (A59 A60)';
+    'beginning with a single 0 is of. A number has 7 to 15 digits; without one it is NULL (A59 A60)';
 
 CREATE FUNCTION extract_url(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -34,7 +34,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION extract_url(text) IS
     'The first web address in the text, one that begins with http://, https:// or www.: its host in lower case, without what punctuation follows it; '
-    'https:// is put before www. None: NULL (A59 A61)';
+    'https:// is put before one that begins with www. Without one it is NULL (A59 A61)';
 
 CREATE FUNCTION calculate(a numeric, operator text, b numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path FROM CURRENT AS $$

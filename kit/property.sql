@@ -229,22 +229,22 @@ END $$;
 COMMENT ON FUNCTION append_values(regclass, bigint[], text, jsonb) IS
     'Internal: adds to a property of several values those that it does not have; returns in how many records';
 
-CREATE FUNCTION append_property(r anyelement, name text, "values" text[]) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION append_property(r anyelement, name text, added text[]) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     relation regclass := record_table(pg_typeof(r));
 BEGIN
-    RETURN append_values(relation, ARRAY[r.id::bigint], name, property_value("values", property_type(relation, name)));
+    RETURN append_values(relation, ARRAY[r.id::bigint], name, property_value(added, property_type(relation, name)));
 END $$;
 COMMENT ON FUNCTION append_property(anyelement, text, text[]) IS
     'Adds values to a property that holds several (an array, or a key of custom with one); those that it has stay, and are not written twice: '
     'append_property(c, ''interests'', ''{golf}''). set_property() replaces them. Returns 1 if it was written. Errors: no such property, it holds one value (A96 A99)';
 
-CREATE FUNCTION append_property(r anyelement, type text, name text, "values" text[]) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION append_property(r anyelement, type text, name text, added text[]) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     relation regclass := type_table(type);
 BEGIN
     RETURN append_values(relation, associated_ids(r, type), name,
-                         property_value("values", property_type(relation, name)));
+                         property_value(added, property_type(relation, name)));
 END $$;
 COMMENT ON FUNCTION append_property(anyelement, text, text, text[]) IS
     'Adds values to a property that holds several, of all records of a type that are associated with the record; returns how many were written (A96 A99 S39)';
