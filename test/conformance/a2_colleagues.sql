@@ -108,7 +108,7 @@ SELECT automation.settle(id, 'dead', 400, error => 'not a mobile number') FROM a
 CALL automation.run();
 SELECT conformance.yes('A31', 'sent, and failed', array_agg(what ORDER BY key::int) FILTER (WHERE key IN (:'ann', :'bob')) = '{told,"not a mobile number"}') FROM conformance.hit WHERE id = 'A31';
 SELECT conformance.yes('A32', 'the owner''s number',
-    (SELECT array_agg(address ORDER BY id) = '{3310000001,3310000002}' FROM automation.deliveries WHERE workflow = 'a31' AND body LIKE '%is%20a%20customer%'));
+    (SELECT array_agg(address ORDER BY address) = '{3310000001,3310000002}' FROM automation.deliveries WHERE workflow = 'a31' AND body LIKE '%is%20a%20customer%'));
 SELECT conformance.no('A32', 'of a contact without owner', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a31' AND subject_key = :cid::text AND body LIKE '%is%20a%20customer%'));
 SELECT conformance.yes('A33', 'the number that is given', count(*) = 3) FROM automation.deliveries WHERE workflow = 'a31' AND address = '33140000000';
 SELECT conformance.no('A33', 'as marketing, which the number could refuse', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a31' AND class <> 'internal'));

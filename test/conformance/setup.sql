@@ -36,6 +36,7 @@ CREATE SERVER zendesk_sell TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (
 CREATE SERVER openai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
 CREATE SERVER ai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
 CREATE SERVER trello TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.trello.com/1');
+CREATE SERVER partner TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://partner.example.com');
 CREATE SERVER push TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://push.example.com');
 CREATE SERVER blog TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://blog.example.com');
 GRANT EXECUTE ON FUNCTION automation.record_inbound(text, text, text, text, text, text, jsonb, text, jsonb) TO app;
