@@ -3,7 +3,7 @@
 -- T148, a Calendly meeting is booked: any, or one type
 CREATE FUNCTION t148(c contact, m external_meeting) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT ON external_meeting
-    WHEN new.provider = 'calendly' AND EXISTS (SELECT FROM app_connection a WHERE a.app = 'calendly' AND a.status = 'connected')
+    WHEN new.provider = 'calendly' AND is_connected('calendly')
     FOR SELECT new.contact_id, new.id;
 BEGIN
   SELECT conformance.hit('T148', c.id, m.type);
