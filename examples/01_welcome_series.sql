@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server).
 
-INSERT INTO mailing_list (name) VALUES ('News') ON CONFLICT DO NOTHING;
+INSERT INTO mailing_list (name) VALUES ('News') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, list, subject, body) VALUES
 ('news: welcome', 'contact', 'News', 'Welcome, {{ contact.first_name | default: "friend" }}',

@@ -5,7 +5,7 @@
 --
 -- Needs: nothing.
 
-INSERT INTO mailing_list (name) VALUES ('News') ON CONFLICT DO NOTHING;
+INSERT INTO mailing_list (name) VALUES ('News') ON CONFLICT (name) DO NOTHING;
 
 CREATE FUNCTION left_list(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status FROM 'active' TO 'unsubscribed' ON list_subscription WHEN new.list_id = list('News')

@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server).
 
-INSERT INTO form (name, double_opt_in) VALUES ('E-book', true) ON CONFLICT DO NOTHING;
+INSERT INTO form (name, double_opt_in) VALUES ('E-book', true) ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('your e-book', 'contact', 'transactional', 'Your e-book',

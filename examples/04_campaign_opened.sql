@@ -6,7 +6,7 @@
 --
 -- Needs: a mail server (automation.mail_server); what is opened and clicked in email_event.
 
-INSERT INTO email_campaign (name) VALUES ('Spring sale') ON CONFLICT DO NOTHING;
+INSERT INTO email_campaign (name) VALUES ('Spring sale') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, subject, body) VALUES
 ('sale: follow-up', 'contact', 'Still looking, {{ contact.first_name | default: "friend" }}?',

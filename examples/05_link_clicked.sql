@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server); clicks in email_event, the addresses of links in email_link.
 
-INSERT INTO form (name) VALUES ('Webinar') ON CONFLICT DO NOTHING;
+INSERT INTO form (name) VALUES ('Webinar') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, subject, body) VALUES
 ('webinar: reminder', 'contact', 'Your place in the webinar',

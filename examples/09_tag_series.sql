@@ -4,7 +4,7 @@
 --
 -- Needs: a mail server (automation.mail_server).
 
-INSERT INTO tag (name) VALUES ('customer') ON CONFLICT DO NOTHING;
+INSERT INTO tag (name) VALUES ('customer') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, subject, body) VALUES
 ('win: one', 'contact', 'Have you seen this?',

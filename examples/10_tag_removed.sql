@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server).
 
-INSERT INTO tag (name) VALUES ('vip') ON CONFLICT DO NOTHING;
+INSERT INTO tag (name) VALUES ('vip') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, subject, body) VALUES
 ('vip: news', 'contact', 'For our best customers',

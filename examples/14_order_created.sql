@@ -6,7 +6,7 @@
 --
 -- Needs: a mail server (automation.mail_server); the server twilio; orders in sales_order, their products in order_line.
 
-INSERT INTO product_category (name) VALUES ('Events'), ('Courses') ON CONFLICT DO NOTHING;
+INSERT INTO product_category (name) VALUES ('Events'), ('Courses') ON CONFLICT (name) DO NOTHING;
 ALTER TABLE product ADD COLUMN IF NOT EXISTS starts_at timestamptz;     -- of an event
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES

@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server); a team Managers.
 
-INSERT INTO team (name) VALUES ('Managers') ON CONFLICT DO NOTHING;
+INSERT INTO team (name) VALUES ('Managers') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('became customer: one', 'contact', 'transactional', 'Now you are one of us',

@@ -5,9 +5,9 @@
 --
 -- Needs: a mail server (automation.mail_server); pg_cron; a server whose url covers the feed's; a team Sales.
 
-INSERT INTO team (name) VALUES ('Sales') ON CONFLICT DO NOTHING;
-INSERT INTO tag (name) VALUES ('blog') ON CONFLICT DO NOTHING;
-INSERT INTO rss_feed (url, min_new_items) VALUES ('https://hooks.example.com/blog.xml', 2) ON CONFLICT DO NOTHING;
+INSERT INTO team (name) VALUES ('Sales') ON CONFLICT (name) DO NOTHING;
+INSERT INTO tag (name) VALUES ('blog') ON CONFLICT (name) DO NOTHING;
+INSERT INTO rss_feed (url, min_new_items) VALUES ('https://hooks.example.com/blog.xml', 2) ON CONFLICT (url) DO NOTHING;
 
 INSERT INTO automation.template (name, about, list, subject, body) VALUES
 ('blog: news', 'contact', 'blog', 'New on our blog: {{ first }}',

@@ -8,7 +8,7 @@ INSERT INTO site_message (name, body) VALUES
 ('intro 1', 'New here? This is where to begin.'),
 ('intro 2', 'Did you know? There is a search.'),
 ('intro 3', 'Write to us, we read everything.')
-ON CONFLICT DO NOTHING;
+ON CONFLICT (name) DO NOTHING;
 
 CREATE FUNCTION site_messages(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT ON site_message_event

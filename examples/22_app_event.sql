@@ -4,7 +4,7 @@
 --
 -- Needs: a mail server (automation.mail_server); events in tracked_event.
 
-INSERT INTO event_type (name) VALUES ('trial started') ON CONFLICT DO NOTHING;
+INSERT INTO event_type (name) VALUES ('trial started') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('trial: begin', 'contact', 'transactional', 'Your trial',

@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server); conversions in conversion_event.
 
-INSERT INTO conversion_type (name) VALUES ('demo') ON CONFLICT DO NOTHING;
+INSERT INTO conversion_type (name) VALUES ('demo') ON CONFLICT (name) DO NOTHING;
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('conversion: demo', 'contact', 'transactional', 'Before your demo',

@@ -17,6 +17,8 @@ INSERT INTO app_user (id, name, email, phone)
 SELECT n, name, lower(split_part(name, ' ', 1)) || '@example.com', '+331000000' || n
 FROM unnest(ARRAY['Ada Bell', 'Bruno Costa', 'Chiara Dahl', 'Dora Engel', 'Emil Faure', 'Fatou Gaye', 'Greta Holm']) WITH ORDINALITY u (name, n);
 INSERT INTO team (id, name) VALUES (1, 'Sales'), (2, 'Senior sales'), (3, 'Managers'), (4, 'Support');
+ALTER TABLE app_user ALTER id RESTART WITH 1001;
+ALTER TABLE team ALTER id RESTART WITH 1001;
 INSERT INTO team_member (team_id, user_id) VALUES (1, 1), (1, 2), (1, 3), (2, 4), (2, 5), (3, 6), (4, 7);
 INSERT INTO connected_mailbox (user_id, address, is_preferred) SELECT id, email, true FROM app_user;
 INSERT INTO custom_object_type (name, label, has_pipeline) VALUES ('help ticket', 'Help ticket', true), ('boat', 'Boat', false);
