@@ -146,8 +146,8 @@ UPDATE contact SET custom = '{"blind copy": "archive@example.com"}' WHERE id = :
 UPDATE contact SET custom = '{"blind copy": "archive"}' WHERE id = :bob;
 UPDATE contact SET lead_status = 'offer' WHERE id IN (:ann, :bob);
 CALL automation.run();
-SELECT conformance.yes('A06', 'cc and bcc', options -> 'cc' = '["emil@example.com", "fatou@example.com"]' AND options -> 'bcc' = '["archive@example.com"]')
-FROM automation.deliveries WHERE workflow = 'a06' AND subject_key = :ann::text;
+SELECT conformance.yes('A06', 'cc and bcc', (SELECT options -> 'cc' = '["emil@example.com", "fatou@example.com"]' AND options -> 'bcc' = '["archive@example.com"]'
+FROM automation.deliveries WHERE workflow = 'a06' AND subject_key = :ann::text));
 SELECT conformance.no('A06', 'to what is no address', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a06' AND subject_key = :bob::text));
 SELECT conformance.yes('A06', 'who made it is told', EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'a06' AND error LIKE '%option bcc is an array of mail addresses%'));
 DROP FUNCTION a06;
@@ -166,10 +166,10 @@ SELECT new_deal('Big', 'Sales', 'New', :ann) AS big, new_deal('Small', 'Sales', 
 WITH a AS (INSERT INTO account (name) VALUES ('ACME') RETURNING id) UPDATE deal SET account_id = a.id FROM a WHERE deal.id = :big;
 UPDATE deal SET value = 25000 WHERE id IN (:big, :small);
 CALL automation.run();
-SELECT conformance.yes('A07', 'values of three records', title = 'Big for ACME' AND body LIKE 'Ann, Big is worth 25,000. Ada Bell%')
-FROM automation.deliveries WHERE workflow = 'a07' AND subject_key = :big::text;
-SELECT conformance.yes('A07', 'a value that is missing: the default', title = 'Small for you')
-FROM automation.deliveries WHERE workflow = 'a07' AND subject_key = :small::text;
+SELECT conformance.yes('A07', 'values of three records', (SELECT title = 'Big for ACME' AND body LIKE 'Ann, Big is worth 25,000. Ada Bell%'
+FROM automation.deliveries WHERE workflow = 'a07' AND subject_key = :big::text));
+SELECT conformance.yes('A07', 'a value that is missing: the default', (SELECT title = 'Small for you'
+FROM automation.deliveries WHERE workflow = 'a07' AND subject_key = :small::text));
 SELECT conformance.no('A07', 'a token is left as it is', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a07' AND title || body LIKE '%{{%'));
 DROP FUNCTION a07;
 
@@ -185,11 +185,11 @@ END $$;
 SELECT new_contact('<s>Ann</s>', 'ann@example.com') AS ann \gset
 UPDATE contact SET lead_status = 'meeting' WHERE id = :ann;
 CALL automation.run();
-SELECT conformance.yes('A08', 'all of them', options ->> 'html' LIKE '%<b>%</b>, <i>please</i> <u>read</u> <a href="https://example.com/agenda">the agenda</a>%<ul><li>prices</li></ul><ol><li>questions</li></ol>')
-FROM automation.deliveries WHERE workflow = 'a08';
-SELECT conformance.yes('A08', 'and as plain text', body LIKE '%the agenda (https://example.com/agenda)%* prices%1. questions%')
-FROM automation.deliveries WHERE workflow = 'a08';
-SELECT conformance.no('A08', 'a name formats', options ->> 'html' LIKE '%<s>%') FROM automation.deliveries WHERE workflow = 'a08';
+SELECT conformance.yes('A08', 'all of them', (SELECT options ->> 'html' LIKE '%<b>%</b>, <i>please</i> <u>read</u> <a href="https://example.com/agenda">the agenda</a>%<ul><li>prices</li></ul><ol><li>questions</li></ol>'
+FROM automation.deliveries WHERE workflow = 'a08'));
+SELECT conformance.yes('A08', 'and as plain text', (SELECT body LIKE '%the agenda (https://example.com/agenda)%* prices%1. questions%'
+FROM automation.deliveries WHERE workflow = 'a08'));
+SELECT conformance.no('A08', 'a name formats', (SELECT options ->> 'html' LIKE '%<s>%' FROM automation.deliveries WHERE workflow = 'a08'));
 DROP FUNCTION a08;
 
 -- A09, a user's preferred mailbox is the sender of all mails about his deals, from the moment he prefers it
@@ -405,14 +405,14 @@ CALL automation.run();
 SELECT conformance.yes('A20', 'the contact is subscribed to it',
     EXISTS (SELECT FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id WHERE s.contact_id = :ann AND t.name = 'Events' AND s.status = 'active'));
 SELECT conformance.no('A20', 'somebody who did not enter', (SELECT count(*) <> 1 FROM contact_subscription WHERE contact_id = :bob));
-SELECT conformance.yes('A22', 'the legal basis', legal_basis = 'consent') FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
-WHERE s.contact_id = :ann AND t.name = 'Events';
-SELECT conformance.yes('A23', 'why', consent_explanation = 'asked for it when signing up for the webinar')
-FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id WHERE s.contact_id = :ann AND t.name = 'Events';
-SELECT conformance.no('A22', 'that of another type', legal_basis <> 'legitimate interest') FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
-WHERE s.contact_id = :ann AND t.name = 'Newsletter';
-SELECT conformance.no('A23', 'that of another type', consent_explanation <> 'customer') FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
-WHERE s.contact_id = :ann AND t.name = 'Newsletter';
+SELECT conformance.yes('A22', 'the legal basis', (SELECT legal_basis = 'consent' FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
+WHERE s.contact_id = :ann AND t.name = 'Events'));
+SELECT conformance.yes('A23', 'why', (SELECT consent_explanation = 'asked for it when signing up for the webinar'
+FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id WHERE s.contact_id = :ann AND t.name = 'Events'));
+SELECT conformance.no('A22', 'that of another type', (SELECT legal_basis <> 'legitimate interest' FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
+WHERE s.contact_id = :ann AND t.name = 'Newsletter'));
+SELECT conformance.no('A23', 'that of another type', (SELECT consent_explanation <> 'customer' FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
+WHERE s.contact_id = :ann AND t.name = 'Newsletter'));
 UPDATE contact SET lifecycle = 'former customer' WHERE id = :ann;
 CALL automation.run();
 SELECT conformance.yes('A21', 'another status of that type',
