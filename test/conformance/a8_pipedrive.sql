@@ -149,10 +149,10 @@ DROP FUNCTION a123;
 CREATE FUNCTION a123(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF owner_id;
 BEGIN
-  SEND http_request('POST', '/cards', d.title, server => 'trello');
+  SEND http_request('POST', '/cards', d.title, server => 'jira');
 END $$;
 SELECT set_owner(d, 3) FROM deal d WHERE id = :hidden;
 CALL automation.run();
-SELECT conformance.yes('A123', 'not installed: the step says so', (SELECT error LIKE '%"trello"%' FROM automation.enrollments WHERE workflow = 'a123'));
-SELECT conformance.no('A123', 'not installed: nothing is sent', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a123' AND server = 'trello'));
+SELECT conformance.yes('A123', 'not installed: the step says so', (SELECT error LIKE '%"jira"%' FROM automation.enrollments WHERE workflow = 'a123'));
+SELECT conformance.no('A123', 'not installed: nothing is sent', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a123' AND server = 'jira'));
 DROP FUNCTION a123;
