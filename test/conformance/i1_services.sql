@@ -7,7 +7,7 @@ SELECT conformance.refused('I01', 'an action of what is not installed', $sql$
     BEGIN
       SEND trello_card('L1', d.title) WHERE is_connected('trello');
     END $$ $sql$, 'function trello_card(unknown, text) does not exist');
-CREATE FUNCTION trello_card(list text, name text, server text DEFAULT 'trello') RETURNS automation.message LANGUAGE sql STABLE
+CREATE FUNCTION trello_card(list text, name text, server text DEFAULT 'boards') RETURNS automation.message LANGUAGE sql STABLE
 RETURN automation.http_request('POST', '/cards', jsonb_build_object('idList', list, 'name', name)::text, server => server);
 CREATE FUNCTION i01(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status TO 'won';
@@ -706,7 +706,7 @@ CALL automation.run();
 SELECT conformance.no('I35', 'by a server that one was not granted', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'i35')
     OR NOT EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'i35' AND error LIKE '%partner%'));
 CREATE OR REPLACE FUNCTION partner_board(c contact, board text) RETURNS automation.message LANGUAGE sql STABLE
-RETURN automation.http_request('POST', '/boards', jsonb_build_object('board', board, 'name', (c).name)::text, server => 'trello');
+RETURN automation.http_request('POST', '/boards', jsonb_build_object('board', board, 'name', (c).name)::text, server => 'boards');
 CALL automation.advance('1 hour');
 SELECT conformance.yes('I35', 'when all is there, the step goes on by itself', (SELECT target = 'https://api.trello.com/1/boards' AND body::jsonb = '{"board": "leads", "name": "Ann"}'
 FROM automation.deliveries WHERE workflow = 'i35'));

@@ -35,13 +35,13 @@ CREATE SERVER zendesk TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url '
 CREATE SERVER zendesk_sell TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.getbase.com/v2');
 CREATE SERVER openai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
 CREATE SERVER ai TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.openai.com/v1');
-CREATE SERVER trello TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.trello.com/1');
+CREATE SERVER boards TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.trello.com/1');
 CREATE SERVER partner TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://partner.example.com');
 CREATE SERVER push TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://push.example.com');
 CREATE SERVER blog TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://blog.example.com');
 GRANT EXECUTE ON FUNCTION automation.record_inbound(text, text, text, text, text, text, jsonb, text, jsonb) TO app;
 GRANT USAGE ON FOREIGN SERVER mail, hooks, sms, slack, facebook, salesforce, google_sheets, asana, zendesk, ai, twilio, zendesk_sell, openai, postmark,
-  newsletters, sms_of_account, ai_bought, trello, push, blog TO app;
+  newsletters, sms_of_account, ai_bought, boards, push, blog TO app;
 
 -- The harness
 CREATE SCHEMA conformance AUTHORIZATION app;
