@@ -67,7 +67,13 @@ COMMENT ON FUNCTION team_weights(text, boolean) IS 'Weights of the members of a 
 CREATE FUNCTION anyone_available(users bigint[], paid_only boolean DEFAULT true) RETURNS boolean LANGUAGE sql STABLE
 RETURN EXISTS (SELECT FROM app_user u WHERE u.id = ANY (users) AND may_have_turn(u, paid_only));
 COMMENT ON FUNCTION anyone_available(bigint[], boolean) IS
-    'Whether a rotation among these users finds anybody now: WAIT UNTIL anyone_available(team_users(''Sales''))';
+    'Whether a rotation among these users finds anybody now';
+
+CREATE FUNCTION anyone_available(team text, main_only boolean DEFAULT true, paid_only boolean DEFAULT true) RETURNS boolean LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM team t JOIN team_member m ON m.team_id = t.id JOIN app_user u ON u.id = m.user_id
+               WHERE t.name = anyone_available.team AND (m.is_main OR NOT main_only) AND may_have_turn(u, paid_only));
+COMMENT ON FUNCTION anyone_available(text, boolean, boolean) IS
+    'Whether a rotation of the team finds anybody now: WAIT UNTIL anyone_available(''Sales''); false for a team that is not there';
 
 CREATE FUNCTION no_workload(what text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN

@@ -62,7 +62,7 @@ BEGIN
   SELECT rotate_owner(d, 'Senior sales');
   IF d.owner_id IS NULL THEN
     SELECT notify_team('Managers', 'nobody for ' || d.title);
-    WAIT UNTIL anyone_available(team_users('Senior sales'));
+    WAIT UNTIL anyone_available('Senior sales');
     SELECT rotate_owner(d, 'Senior sales');
   END IF;
 END $$;
