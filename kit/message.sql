@@ -82,11 +82,9 @@ COMMENT ON FUNCTION about(automation.message, contact, deal, ticket) IS
 CREATE FUNCTION campaign_mail(name text, c contact, vars jsonb DEFAULT NULL, sender text DEFAULT NULL)
     RETURNS automation.message LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT automation.with_options(
-               automation.email(coalesce(k.template, k.name), c, vars => coalesce(campaign_mail.vars, tokens(c)),
-                                sender => campaign_mail.sender, list => s.list),
-               jsonb_build_object('about', jsonb_build_object('contact', (c).id, 'campaign', k.id, 'class', 'campaign'),
-                                  'skip', CASE WHEN (c).unsubscribed OR s.subscribed IS NULL THEN 'not_subscribed' END))
+    SELECT automation.with_options(m, jsonb_build_object(
+               'about', jsonb_build_object('contact', (c).id, 'campaign', k.id, 'class', 'campaign'),
+               'skip', CASE WHEN (c).unsubscribed OR s.subscribed IS NULL THEN 'not_subscribed' ELSE m.options ->> 'skip' END))
     FROM (SELECT coalesce(campaign(campaign_mail.name), no_such('email_campaign', campaign_mail.name)) AS id) named
          JOIN email_campaign k ON k.id = named.id
          -- the list of the campaign that the contact is on; a campaign without lists: any list
@@ -96,6 +94,8 @@ BEGIN ATOMIC
                             WHERE ls.contact_id = (c).id AND ls.status = 'active'
                               AND (cl.list_id IS NOT NULL OR NOT EXISTS (SELECT FROM campaign_list x WHERE x.campaign_id = k.id))
                             ORDER BY l.id LIMIT 1) s ON true
+         CROSS JOIN LATERAL automation.email(coalesce(k.template, k.name), c, vars => coalesce(campaign_mail.vars, tokens(c)),
+                                             sender => campaign_mail.sender, list => s.list) m
     WHERE (c).id IS NOT NULL;
 END;
 COMMENT ON FUNCTION campaign_mail(text, contact, jsonb, text) IS
@@ -125,18 +125,21 @@ CREATE FUNCTION personal_mail(template text, c contact, sender text, vars jsonb 
                               cc text DEFAULT NULL, bcc text DEFAULT NULL)
     RETURNS automation.message LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT automation.with_options(
-               automation.email(personal_mail.template, c, vars => coalesce(personal_mail.vars, tokens(c)),
-                                sender => coalesce(b.address, not_connected(personal_mail.sender)), thread => personal_mail.thread,
-                                cc => mailboxes(personal_mail.cc), bcc => mailboxes(personal_mail.bcc), class => 'transactional'),
-               jsonb_build_object('about', jsonb_build_object('contact', (c).id, 'mailbox', b.id, 'class', 'personal')))
-    FROM (SELECT) one LEFT JOIN LATERAL (SELECT m.id, m.address FROM connected_mailbox m
-                                         WHERE lower(m.address) = lower(personal_mail.sender) ORDER BY m.id LIMIT 1) b ON true
+    SELECT automation.with_options(m, jsonb_build_object(
+               'about', jsonb_build_object('contact', (c).id, 'mailbox', b.id, 'class', 'personal')))
+    FROM (SELECT) one
+         LEFT JOIN LATERAL (SELECT x.id, format('%s <%s>', translate(u.name, '<>"', ''), x.address) AS name_and_address
+                            FROM connected_mailbox x JOIN app_user u ON u.id = x.user_id
+                            WHERE lower(x.address) = lower(personal_mail.sender) ORDER BY x.id LIMIT 1) b ON true
+         CROSS JOIN LATERAL automation.email(personal_mail.template, c, vars => coalesce(personal_mail.vars, tokens(c)),
+                                             sender => coalesce(b.name_and_address, not_connected(personal_mail.sender)),
+                                             thread => personal_mail.thread, cc => mailboxes(personal_mail.cc),
+                                             bcc => mailboxes(personal_mail.bcc), class => 'transactional') m
     WHERE (c).id IS NOT NULL;
 END;
 COMMENT ON FUNCTION personal_mail(text, contact, text, jsonb, text, text, text) IS
     'Message for SEND: a mail from one person to one, out of a template; it needs no subscription. sender: a connected mailbox, '
-    'sender_of(deal) for example; vars: tokens(contact) unless given, tokens(deal) for mails about a deal; thread: first or previous '
+    'sender_of(deal) for example, whose user''s name is shown with it; vars: tokens(contact) unless given, tokens(deal) for mails about a deal; thread: first or previous '
     'continues the mails of this run of the workflow to the contact, or the id of a delivery to him; cc, bcc: addresses, separated by '
     'commas. NULL contact: no message. Errors: the mailbox is not connected, no such template (A03 to A08, S53)';
 
@@ -389,7 +392,7 @@ BEGIN ATOMIC
           AND (m.url IS NULL OR m.url = regexp_replace(page_messages.url, '[?#].*$', ''))
           AND EXISTS (SELECT FROM contact x WHERE x.id = (c).id AND x.site_message_opt_in AND x.deleted_at IS NULL)
           AND EXISTS (SELECT FROM tracking_site s
-                      WHERE '.' || substring(lower(page_messages.url) FROM '^[a-z]+://([^/:?#]+)') LIKE '%.' || lower(s.domain))
+                      WHERE right('.' || lower(substring(page_messages.url FROM '^[A-Za-z][A-Za-z0-9+.-]*://([^/:?#]+)')), length(s.domain) + 1) = '.' || lower(s.domain))
     ), shown AS (
         INSERT INTO site_message_event (message_id, contact_id, kind) SELECT d.id, (c).id, 'shown' FROM due d ORDER BY d.id RETURNING message_id
     )
@@ -417,7 +420,11 @@ BEGIN ATOMIC
                           ORDER BY c.id LIMIT 1) END,
                (SELECT x.id FROM deal x WHERE x.id = (d.options #>> '{about,deal}')::bigint),
                (SELECT x.id FROM ticket x WHERE x.id = (d.options #>> '{about,ticket}')::bigint),
-               b.id, (SELECT x.id FROM email_campaign x WHERE x.id = (d.options #>> '{about,campaign}')::bigint),
+               b.id,
+               (SELECT x.id FROM email_campaign x
+                WHERE CASE WHEN d.options #> '{about,campaign}' IS NOT NULL THEN x.id = (d.options #>> '{about,campaign}')::bigint
+                           ELSE coalesce(x.template, x.name) = d.family AND d.class = 'marketing' END
+                ORDER BY x.id LIMIT 1),
                (SELECT x.id FROM email_message x JOIN automation.deliveries p ON p.id = x.delivery_id
                 WHERE p.uid = substring(d.options ->> 'in_reply_to' FROM '^<([^@>]+)@')),
                d.title, d.options ->> 'html',
@@ -452,7 +459,16 @@ CREATE FUNCTION note_inbound(inbound bigint) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     -- a statement of its own, so that the next one sees it
     SELECT note_mail(i.delivery) FROM automation.inbound i
-    WHERE i.id = note_inbound.inbound AND i.kind IN ('delivered', 'open', 'click', 'reply', 'unsubscribe');
+    WHERE i.id = note_inbound.inbound AND i.kind IN ('delivered', 'open', 'click', 'reply', 'unsubscribe', 'complaint');
+    -- whoever has used the link in the mail: off the list it names, or off all
+    UPDATE list_subscription ls SET status = 'unsubscribed', unsubscribed_at = i.at, unsubscribe_source = 'contact'
+    FROM automation.inbound i JOIN automation.deliveries d ON d.id = i.delivery JOIN email_message m ON m.delivery_id = i.delivery
+    WHERE i.id = note_inbound.inbound AND i.kind IN ('unsubscribe', 'complaint') AND ls.contact_id = m.contact_id AND ls.status <> 'unsubscribed'
+      AND (i.kind = 'complaint' OR d.list IS NULL OR ls.list_id = list(d.list));
+    UPDATE contact c SET unsubscribed = true
+    FROM automation.inbound i JOIN automation.deliveries d ON d.id = i.delivery JOIN email_message m ON m.delivery_id = i.delivery
+    WHERE i.id = note_inbound.inbound AND c.id = m.contact_id AND NOT c.unsubscribed
+      AND (i.kind = 'complaint' OR i.kind = 'unsubscribe' AND d.list IS NULL);
     WITH came AS (
         SELECT i.kind, i.url, i.at, i.detail, m.id AS message_id, m.contact_id
         FROM automation.inbound i JOIN email_message m ON m.delivery_id = i.delivery
@@ -472,5 +488,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION note_inbound(bigint) IS
     'Notes among the CRM''s events (email_event) what came back about a mail: a row of automation.inbound of kind delivered, open, click, '
-    'reply or unsubscribe. The mail is noted if it was not yet. For a workflow with AFTER INSERT ON automation.inbound. Members machine '
-    '(a program opened it) and user_agent of detail are kept. NULL: it is of another kind, or about no mail';
+    'reply or unsubscribe. The mail is noted if it was not yet. Who has unsubscribed leaves the mailing list that the mail named, by '
+    'himself (unsubscribe_source contact); if it named none, or he complained, all of them, and contact.unsubscribed is set. For a workflow '
+    'with AFTER INSERT ON automation.inbound. Members machine (a program opened it) and user_agent of detail are kept. NULL: there was '
+    'nothing to note among the events (T06, T17)';
+
+CREATE FUNCTION allow_mail(c contact, list text DEFAULT NULL) RETURNS boolean LANGUAGE sql
+BEGIN ATOMIC
+    UPDATE contact SET unsubscribed = false WHERE contact.id = (c).id AND contact.unsubscribed AND allow_mail.list IS NULL;
+    SELECT automation.unsuppress((c).email, list => allow_mail.list) WHERE (c).email <> '';
+END;
+COMMENT ON FUNCTION allow_mail(contact, text) IS
+    'The contact wants marketing mails again, or those of one mailing list: takes back that his address was suppressed for the caller''s '
+    'role when he unsubscribed. subscribe(c, list, resubscribe => true) puts him on the list again. False: nothing stood against him';
+
+CREATE FUNCTION is_test_address(email text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(lower(email) LIKE '%+test@%' OR lower(split_part(email, '@', 2)) ~ '(^|\.)(example\.(com|org|net)|test|example|invalid|localhost)$', false);
+COMMENT ON FUNCTION is_test_address(text) IS
+    'Is it an address of nobody: with +test in front of the @, or in a domain that is set aside for examples and tests; false for NULL';

@@ -608,11 +608,11 @@ DROP FUNCTION i30;
 CREATE FUNCTION i31(t ticket) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT WHEN new.priority = 'high';
 BEGIN
-  SEND internal_sms(u, 'Urgent: ' || t.subject, server => 'sms_of_account') FROM members_of('Support') u;
+  SEND internal_sms(u, 'Urgent: ' || t.subject, server => 'sms_of_support') FROM members_of('Support') u;
 END $$;
 INSERT INTO ticket (subject, pipeline_id, priority) VALUES ('Down', pipeline('Help'), 'high'), ('Question', pipeline('Help'), 'low');
 CALL automation.run();
-SELECT conformance.yes('I31', 'its request', (SELECT target = 'https://api.twilio.com/2010-04-01/Accounts/AC456/Messages.json' AND body = 'To=%2B3310000007&Body=Urgent%3A%20Down&From=%2B15550101'
+SELECT conformance.yes('I31', 'its request', (SELECT target = 'https://api.twilio.com/2010-04-01/Accounts/AC789/Messages.json' AND body = 'To=%2B3310000007&Body=Urgent%3A%20Down&From=%2B15550102'
     AND class = 'internal' AND expires_at = created_at + interval '72 hours' AND automation.server_option(server, 'monthly_cap') = '1000' FROM automation.deliveries WHERE workflow = 'i31'));
 SELECT conformance.no('I31', 'of another ticket', (SELECT count(*) <> 1 FROM automation.deliveries WHERE workflow = 'i31'));
 DROP FUNCTION i31;

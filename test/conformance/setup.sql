@@ -21,6 +21,8 @@ CREATE SERVER newsletters TYPE 'smtp' FOREIGN DATA WRAPPER automation
   OPTIONS (url 'smtp://news.example.com', "from" 'shop@example.com', class 'marketing', unsubscribe_url 'https://example.com/u/', postal_address 'Example Ltd');
 CREATE SERVER sms_of_account TYPE 'http' FOREIGN DATA WRAPPER automation
   OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC456', "from" '+15550101', monthly_cap '1000');
+CREATE SERVER sms_of_support TYPE 'http' FOREIGN DATA WRAPPER automation
+  OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC789', "from" '+15550102', monthly_cap '1000');
 CREATE SERVER ai_bought TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://ai.example.com/v1', monthly_cap '2');
 CREATE SERVER hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://hooks.example.com');
 CREATE SERVER sms TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC123/Messages.json');
@@ -41,7 +43,7 @@ CREATE SERVER push TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'htt
 CREATE SERVER blog TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://blog.example.com');
 GRANT EXECUTE ON FUNCTION automation.record_inbound(text, text, text, text, text, text, jsonb, text, jsonb) TO app;
 GRANT USAGE ON FOREIGN SERVER mail, hooks, sms, slack, facebook, salesforce, google_sheets, asana, zendesk, ai, twilio, zendesk_sell, openai, postmark,
-  newsletters, sms_of_account, ai_bought, boards, push, blog TO app;
+  newsletters, sms_of_account, sms_of_support, ai_bought, boards, push, blog TO app;
 
 -- The harness
 CREATE SCHEMA conformance AUTHORIZATION app;
