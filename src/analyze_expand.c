@@ -263,6 +263,45 @@ typedef struct Substitution
 	bool		full;					/* it was not enough */
 } Substitution;
 
+/* The row that a scalar sub-select gives, if it is a row of one of its tables. */
+static TargetEntry *
+row_of_link(const SubLink *link)
+{
+	Query	   *query;
+	TargetEntry *target;
+
+	if (!IsA(link, SubLink) || link->subLinkType != EXPR_SUBLINK)
+		return NULL;
+	query = castNode(Query, link->subselect);
+	if (query->setOperations || query->targetList == NIL)
+		return NULL;
+	target = linitial_node(TargetEntry, query->targetList);
+	return target->ressortgroupref == 0 && IsA(target->expr, Var) ? target : NULL;
+}
+
+/*
+ * A field of a row is a column: with a row of a table t for k, (k).id is t.id, and
+ * (SELECT t FROM t ...).id is (SELECT t.id FROM t ...). What leads from row to row are
+ * columns. field is changed.
+ */
+static Node *
+column_of_row(FieldSelect *field)
+{
+	Var		   *row = (Var *) field->arg;
+	TargetEntry *target = row_of_link((SubLink *) row);
+
+	if (target)
+	{
+		field->arg = target->expr;
+		target->expr = (Expr *) column_of_row(field);
+		return (Node *) row;
+	}
+	if (!IsA(row, Var) || row->varattno != InvalidAttrNumber)
+		return (Node *) field;
+	return (Node *) makeVar(row->varno, field->fieldnum, field->resulttype, field->resulttypmod,
+							field->resultcollid, row->varlevelsup);
+}
+
 static Node *
 substitute_mutator(Node *node, void *context)
 {
@@ -270,6 +309,8 @@ substitute_mutator(Node *node, void *context)
 
 	if (node == NULL)
 		return NULL;
+	if (IsA(node, FieldSelect))
+		return column_of_row((FieldSelect *) expression_tree_mutator(node, substitute_mutator, context));
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
 	{
 		int			id = ((Param *) node)->paramid;
@@ -504,6 +545,8 @@ expand_mutator(Node *node, void *context)
 	if (IsA(node, Query))
 		return (Node *) expand_query((Query *) node, x);
 	node = expression_tree_mutator(node, expand_mutator, context);
+	if (IsA(node, FieldSelect))
+		return column_of_row((FieldSelect *) node);
 	if (IsA(node, FuncExpr) && is_sql_function(((FuncExpr *) node)->funcid))
 		return expand_call(x, (FuncExpr *) node);
 	if (IsA(node, OpExpr))

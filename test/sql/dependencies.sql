@@ -52,6 +52,13 @@ CREATE FUNCTION opaque(c contact) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BE
 CREATE FUNCTION writes(c contact) RETURNS boolean LANGUAGE sql AS 'INSERT INTO bare VALUES (c.id); SELECT true';
 CREATE FUNCTION clocked() RETURNS boolean LANGUAGE sql STABLE AS 'SELECT now() > ''2020-01-01''';
 
+-- of a row
+CREATE FUNCTION is_paid(k cart) RETURNS boolean LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM sale s WHERE s.cart_id = (k).id AND s.status = 'paid');
+CREATE FUNCTION is_called(o open_sale) RETURNS boolean LANGUAGE sql STABLE AS
+  'SELECT EXISTS (SELECT FROM activity a WHERE a.contact_id = o.contact_id AND a.kind = ''call'')';
+CREATE FUNCTION cart_of(s sale) RETURNS cart LANGUAGE sql STABLE RETURN (SELECT k FROM cart k WHERE k.id = (s).cart_id);
+
 CREATE FUNCTION show(condition text) RETURNS TABLE (line text) LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION w(c contact) RETURNS bigint LANGUAGE workflow AS %L',
@@ -93,6 +100,11 @@ SELECT show($$ has_sale(c) $$);
 SELECT show($$ EXISTS (SELECT FROM sales_of(c.id)) $$);
 SELECT show($$ EXISTS (SELECT FROM cart k WHERE k.contact_id = first_of(c.id, 3)) $$);
 SELECT show($$ EXISTS (SELECT FROM sale s WHERE s.status = norm(c.email)) $$);
+SELECT show($$ EXISTS (SELECT FROM cart k WHERE k.contact_id = c.id AND is_paid(k)) $$);
+SELECT show($$ EXISTS (SELECT FROM activity a LEFT JOIN cart k ON k.contact_id = a.contact_id WHERE a.contact_id = c.id AND is_paid(k)) $$);
+SELECT show($$ EXISTS (SELECT FROM open_sale o WHERE o.contact_id = c.id AND is_called(o)) $$);
+SELECT show($$ EXISTS (SELECT FROM sale s WHERE s.contact_id = c.id AND is_paid(cart_of(s))) $$);
+SELECT show($$ EXISTS (SELECT FROM sale s WHERE s.id = c.id AND EXISTS (SELECT FROM activity a WHERE a.id = (cart_of(s)).contact_id)) $$);
 SELECT show($$ again(c.score) IS NULL $$);
 SELECT show($$ opaque(c) AND EXISTS (SELECT FROM cart k WHERE k.contact_id = c.id) $$);
 SELECT show($$ writes(c) $$);

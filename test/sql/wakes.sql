@@ -352,6 +352,32 @@ CALL automation.run();
 SELECT logged();
 SELECT entry_key, state, error ~ 'division by zero' AS as_expected FROM automation.enrollments WHERE workflow = 'divides';
 
+-- A function of a row on the way: who is concerned is woken, and nobody else.
+CREATE FUNCTION is_shipped(k cart) RETURNS boolean LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM sales_order o WHERE o.cart_id = (k).id AND o.status = 'shipped');
+CREATE FUNCTION gets(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  WAIT UNTIL EXISTS (SELECT FROM session s JOIN cart k ON k.session_id = s.id WHERE s.contact_id = c.id AND is_shipped(k));
+  INSERT INTO log (what) VALUES (c.id || ' gets it');
+END $$;
+SELECT "table", tied_by, rechecked FROM automation.explain('gets');
+INSERT INTO session SELECT i, i FROM generate_series(41, 44) i;
+INSERT INTO cart SELECT i, i, 'shut' FROM generate_series(41, 44) i;
+INSERT INTO contact SELECT i, 'c' || i FROM generate_series(41, 44) i;
+CALL automation.run();
+SELECT count(gets(c)) FROM contact c WHERE id BETWEEN 41 AND 44;
+CALL automation.run();
+SELECT looks() IS NOT NULL AS forgotten;
+INSERT INTO sales_order (id, cart_id, status) VALUES (41, 41, 'shipped'), (42, 42, 'open');
+CALL automation.run();
+SELECT logged();
+SELECT looks();
+UPDATE sales_order SET status = 'shipped' WHERE id = 42;
+UPDATE cart SET session_id = 44 WHERE id = 42;
+CALL automation.run();
+SELECT logged();
+
 -- A type with a hash function of somebody's own: the one who changes a row does not run it.
 \c - postgres
 SET search_path = wakes; SET client_min_messages = error;
