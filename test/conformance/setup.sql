@@ -5,8 +5,9 @@ CREATE EXTENSION pg_cron;
 CREATE EXTENSION automation;
 CREATE ROLE app LOGIN;
 CREATE ROLE stranger LOGIN;
-GRANT USAGE ON LANGUAGE workflow TO app;
+GRANT USAGE ON LANGUAGE workflow TO app WITH GRANT OPTION;
 GRANT CREATE ON DATABASE crm TO app;
+GRANT USAGE ON FOREIGN DATA WRAPPER automation TO app;
 GRANT EXECUTE ON PROCEDURE automation.advance(interval) TO app;
 ALTER ROLE app SET timezone = 'UTC';
 ALTER ROLE app SET search_path = try, crm;
@@ -28,6 +29,8 @@ CREATE SERVER hooks TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'ht
 CREATE SERVER sms TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC123/Messages.json');
 CREATE SERVER twilio TYPE 'http' FOREIGN DATA WRAPPER automation
   OPTIONS (url 'https://api.twilio.com/2010-04-01/Accounts/AC123', "from" '+15550100', recipient_rate '0');
+-- app may not use this one
+CREATE SERVER add_on TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://add-on.example.com');
 CREATE SERVER slack TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://slack.com/api');
 CREATE SERVER facebook TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://graph.facebook.com/v19.0');
 CREATE SERVER salesforce TYPE 'http' FOREIGN DATA WRAPPER automation OPTIONS (url 'https://example.my.salesforce.com/services/data/v60.0');
