@@ -282,6 +282,24 @@ SELECT conformance.yes('T45', 'the link', who('T45') = '{"of a workflow"}');
 SELECT conformance.no('T45', 'another link, the link in another mail', who('T45') && '{"of a workflow, terms","of another mail","from a deal"}');
 DROP FUNCTION t32, t33, t35, t36, t37, t38, t40, t43, t45;
 
+-- the same words in a condition that is waited for: woken by the click, not by the clock
+CREATE FUNCTION t32_waits(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF lifecycle TO 'lead';
+BEGIN
+  WAIT UNTIL EXISTS (SELECT FROM email_event e WHERE e.contact_id = c.id AND counts_as_click(e) AND sent_to_list(mail_of(e))) TIMEOUT '3 days';
+  SELECT conformance.hit('T32', c.id, 'waited ' || found);
+END $$;
+SELECT conformance.no('T32', 'is looked at again and again', EXISTS (SELECT FROM automation.explain('t32_waits') WHERE rechecked IS NOT NULL));
+SELECT mail('waits, clicks', 'campaign', 'campaign', 'Spring sale') AS clicks, mail('waits, opens', 'campaign', 'campaign', 'Spring sale') AS opens \gset
+UPDATE contact SET lifecycle = 'lead' WHERE first_name LIKE 'waits, %';
+CALL automation.run();
+SELECT event('click', :clicks, 'https://example.com/sale');
+SELECT event('open', :opens);
+CALL automation.run();
+SELECT conformance.yes('T32', 'who waits for a click', (SELECT array_agg(c.first_name || ': ' || h.what) FROM conformance.hit h JOIN contact c ON c.id = h.key::bigint
+    WHERE h.id = 'T32' AND h.what LIKE 'waited %') = '{"waits, clicks: waited true"}');
+DROP FUNCTION t32_waits;
+
 -- T46, a mail is shared
 CREATE FUNCTION t46(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT ON email_event WHEN counts_as_share(new) FOR SELECT new.contact_id;
