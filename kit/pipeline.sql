@@ -3,39 +3,44 @@
 -- the transaction that records the mail, and what it can't be switched off for is not switched off by a pause.
 -- Which status, and whether at all, is a row of ticket_pipeline_setting for each pipeline.
 
--- What a mail makes of a ticket's status; NULL: nothing.
-CREATE FUNCTION status_after(t ticket, m email_message) RETURNS bigint LANGUAGE sql STABLE
-RETURN CASE
-    -- a forwarded mail and what answers one, an answer by way of a mailbox of one's own
-    WHEN m.is_forward OR EXISTS (SELECT FROM email_message o WHERE o.id = m.in_reply_to AND o.is_forward) THEN NULL
-    WHEN m.in_reply_to IS NOT NULL AND m.sent_via = 'personal_mailbox' THEN NULL
-    -- chats have threads, too
-    WHEN EXISTS (SELECT FROM conversation_thread h WHERE h.id = m.thread_id AND h.channel <> 'email') THEN NULL
-    -- somebody of ours writes to a contact, from the ticket
-    WHEN m.direction = 'out' AND m.sent_from = 'ticket' AND m.ticket_id = t.id AND m.contact_id IS NOT NULL AND m.class <> 'internal' THEN
-        (SELECT s.on_sent_status_id FROM ticket_pipeline_setting s WHERE s.pipeline_id = t.pipeline_id AND s.on_sent_enabled)
-    -- a contact answers, in a thread of the ticket
-    WHEN m.direction = 'in' AND m.in_reply_to IS NOT NULL
-         AND EXISTS (SELECT FROM conversation_thread h WHERE h.id = m.thread_id AND h.ticket_id = t.id) THEN
-        CASE
-            WHEN EXISTS (SELECT FROM pipeline_stage g WHERE g.id = t.status_id AND NOT g.is_open) THEN first_open_status(t.pipeline_id)
-            WHEN EXISTS (SELECT FROM conversation_thread h
-                         WHERE h.id = m.thread_id AND (h.is_creating_thread OR h.created_at >= t.reopened_at)) THEN
-                (SELECT s.on_reply_status_id FROM ticket_pipeline_setting s WHERE s.pipeline_id = t.pipeline_id AND s.on_reply_enabled)
-        END
-END;
+-- What a mail makes of a ticket's status; NULL: nothing.  In plpgsql, since it keeps the plan, as in what follows.
+CREATE FUNCTION status_after(t ticket, m email_message) RETURNS bigint LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN CASE
+        -- a forwarded mail and what answers one, an answer by way of a mailbox of one's own
+        WHEN m.is_forward OR EXISTS (SELECT FROM email_message o WHERE o.id = m.in_reply_to AND o.is_forward) THEN NULL
+        WHEN m.in_reply_to IS NOT NULL AND m.sent_via = 'personal_mailbox' THEN NULL
+        -- chats have threads, too
+        WHEN EXISTS (SELECT FROM conversation_thread h WHERE h.id = m.thread_id AND h.channel <> 'email') THEN NULL
+        -- somebody of ours writes to a contact, from the ticket
+        WHEN m.direction = 'out' AND m.sent_from = 'ticket' AND m.ticket_id = t.id AND m.contact_id IS NOT NULL AND m.class <> 'internal' THEN
+            (SELECT s.on_sent_status_id FROM ticket_pipeline_setting s WHERE s.pipeline_id = t.pipeline_id AND s.on_sent_enabled)
+        -- a contact answers, in a thread of the ticket
+        WHEN m.direction = 'in' AND m.in_reply_to IS NOT NULL
+             AND EXISTS (SELECT FROM conversation_thread h WHERE h.id = m.thread_id AND h.ticket_id = t.id) THEN
+            CASE
+                WHEN EXISTS (SELECT FROM pipeline_stage g WHERE g.id = t.status_id AND NOT g.is_open) THEN first_open_status(t.pipeline_id)
+                WHEN EXISTS (SELECT FROM conversation_thread h
+                             WHERE h.id = m.thread_id AND (h.is_creating_thread OR h.created_at >= t.reopened_at)) THEN
+                    (SELECT s.on_reply_status_id FROM ticket_pipeline_setting s WHERE s.pipeline_id = t.pipeline_id AND s.on_reply_enabled)
+            END
+    END;
+END $$;
 COMMENT ON FUNCTION status_after(ticket, email_message) IS
 'the status that a mail gives to a ticket; NULL if it gives none. Out, sent from the ticket to a contact: on_sent_status_id of the pipeline''s row in ticket_pipeline_setting, if that is enabled. In, an answer in the thread the ticket was made from, or in one that began after the ticket was reopened: on_reply_status_id, if enabled. In, an answer in any thread of a ticket that is closed: the first open status of its pipeline, whatever the settings. Never: forwarded mails, answers to them, other mails of a contact, answers sent through a user''s own mailbox, chats (T159, T160, T161, T162, T163, T164)';
 
-CREATE FUNCTION move_ticket(m email_message) RETURNS bigint LANGUAGE sql
-BEGIN ATOMIC
+CREATE FUNCTION move_ticket(m email_message) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    its bigint := CASE m.direction WHEN 'out' THEN m.ticket_id
+                  ELSE (SELECT h.ticket_id FROM conversation_thread h WHERE h.id = m.thread_id) END;
+    moved bigint;
+BEGIN
     UPDATE ticket t SET status_id = status_after(t, m)
-    WHERE t.id = CASE m.direction WHEN 'out' THEN m.ticket_id
-                 ELSE (SELECT h.ticket_id FROM conversation_thread h WHERE h.id = m.thread_id) END
-      AND t.deleted_at IS NULL
-      AND (status_after(t, m) <> t.status_id OR t.status_id IS NULL AND status_after(t, m) IS NOT NULL)
-    RETURNING t.id;
-END;
+    WHERE t.id = its AND t.deleted_at IS NULL
+      AND coalesce(status_after(t, m), t.status_id) IS DISTINCT FROM t.status_id
+    RETURNING t.id INTO moved;
+    RETURN moved;
+END $$;
 COMMENT ON FUNCTION move_ticket(email_message) IS
 'gives a mail''s ticket the status that status_after() says; the id of the ticket if it moved. A new mail does that by itself; this is for one that was put into its thread later (T159, T160)';
 
