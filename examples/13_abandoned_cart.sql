@@ -3,7 +3,7 @@
 -- Something worth at least 50 euros lies in a cart that nobody has touched for an hour: a mail and a tag; a day later an offer. Whoever orders,
 -- or comes back to the cart, gets nothing more. Each change of the cart begins the hour anew.
 --
--- Needs: a mail server (automation.mail_server); carts in cart, updated_at set when they change.
+-- Needs: a mail server (automation.mail_server); carts in cart, updated_at set when they change; an order with cart_id marks its cart as recovered.
 
 INSERT INTO automation.template (name, about, subject, body) VALUES
 ('cart: left', 'contact', 'You left something behind',
@@ -22,7 +22,6 @@ CREATE FUNCTION abandoned_cart(k cart) RETURNS bigint LANGUAGE workflow AS $$
   AT k.updated_at + interval '1 hour'
     WHEN k.contact_id IS NOT NULL AND k.recovered_at IS NULL AND k.total >= 50 AND k.currency = 'EUR';
   EXIT WHEN k.recovered_at IS NOT NULL;
-  EXIT WHEN EXISTS (SELECT FROM sales_order o WHERE o.cart_id = k.id);
 BEGIN
   SEND email('cart: left', p) FROM contact p WHERE p.id = k.contact_id;
   SELECT add_tag(p, 'abandoned cart') FROM contact p WHERE p.id = k.contact_id;
