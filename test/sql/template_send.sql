@@ -1,5 +1,6 @@
 -- SEND with templates: what only SEND knows is filled in, a mail that lacks a value is
--- skipped and the others are not, and results are counted by variant.
+-- skipped and the others are not, and results are counted by variant. Who makes a message
+-- may say himself why it is not to be sent.
 SET client_min_messages = warning;
 CREATE ROLE dora LOGIN;
 CREATE SCHEMA dora AUTHORIZATION dora;
@@ -36,7 +37,20 @@ SELECT state, reason, subject, regexp_replace(body, 't=[a-z0-9-]+', 't=TOKEN') A
 FROM automation.outgoing ORDER BY id DESC LIMIT 3;
 SET ROLE dora;
 SELECT template, variant, messages, sent FROM automation.template_results;
-RESET ROLE;
+\c - dora
+SET search_path = dora, automation;
+CREATE FUNCTION choose(c contact, skip text) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  SEND with_options(mail(c, 'Hi', 'text', class => 'transactional', server => 'dora_mail'), jsonb_build_object('skip', skip));
+END $$;
+SELECT count(choose(c, s)) FROM contact c, unnest('{not_subscribed,not_marketing,something,null}'::text[]) WITH ORDINALITY u (s, n)
+WHERE c.id = 2 + n % 2;
+CALL automation.run();
+SELECT workflow, options ->> 'skip' AS skip, state, reason FROM automation.deliveries WHERE workflow = 'choose' ORDER BY 2;
+SELECT regexp_replace(what, '[0-9]+', 'N') AS what FROM automation.journal WHERE workflow = 'choose' AND event = 'delivery' ORDER BY 1;
+\c - postgres
+SET client_min_messages = warning;
 DELETE FROM automation.template;
 DROP SCHEMA dora CASCADE;
 DROP SERVER dora_mail CASCADE;
