@@ -99,7 +99,7 @@ COMMENT ON FUNCTION add_contact_to_account(contact, bigint) IS
     'Returns the account, NULL if there is none of that id (A85 A87)';
 
 -- The account of that name, of several the oldest; made from what is known of the contact.  Called while
--- the name is locked, as a function of its own: its statements see what was committed before it.
+-- the name is locked.
 CREATE FUNCTION account_named(c contact, name text) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     INSERT INTO account (name, domain, owner_id, source)

@@ -276,8 +276,7 @@ COMMENT ON FUNCTION create_activity(custom_object_record, text, text, timestampt
 
 -- Contacts
 
--- The contact with that email, or a new one.  Called while the email is locked, as a function of its own:
--- its statements see what was committed before it.
+-- The contact with that email, or a new one.  Called while the email is locked.
 CREATE FUNCTION contact_with(email text, first_name text, last_name text, owner bigint) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     WITH there AS (

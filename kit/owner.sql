@@ -99,7 +99,7 @@ COMMENT ON FUNCTION workload(bigint, text) IS
 
 -- Turns
 
--- plpgsql, since its statements see what was committed before the lock was got, and are planned once a session.
+-- In plpgsql its long statement is planned once a session, not for each call.
 CREATE FUNCTION rotate_turns(pool text, users bigint[], weights numeric[] DEFAULT NULL, turns int DEFAULT 1, paid_only boolean DEFAULT true,
                              reset_on_edit boolean DEFAULT false, least_busy text DEFAULT NULL)
 RETURNS TABLE (turn bigint, user_id bigint) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
