@@ -32,7 +32,10 @@ KIT = register people work messages behaviour commerce names \
 	message external \
 	trigger \
 	pipeline
-KIT_FILES = $(wildcard $(addprefix kit/,$(addsuffix .sql,$(KIT))))
+KIT_FILES = $(addprefix kit/,$(addsuffix .sql,$(KIT)))
+ifneq ($(filter-out $(KIT_FILES),$(wildcard kit/*.sql)),)
+$(error KIT does not name $(filter-out $(KIT_FILES),$(wildcard kit/*.sql)))
+endif
 
 DATA_built = sql/automation--$(EXTVERSION).sql sql/automation_crm.sql
 EXTRA_CLEAN = $(DATA_built)
