@@ -96,12 +96,12 @@ BEGIN ATOMIC
                             ORDER BY l.id LIMIT 1) s ON true
          CROSS JOIN LATERAL automation.email(coalesce(k.template, k.name), c, vars => coalesce(campaign_mail.vars, tokens(c)),
                                              sender => campaign_mail.sender, list => s.list) m
-    WHERE (c).id IS NOT NULL;
+    WHERE (c).id IS NOT NULL AND (c).deleted_at IS NULL;
 END;
 COMMENT ON FUNCTION campaign_mail(text, contact, jsonb, text) IS
     'Message for SEND: a campaign (email_campaign.name), out of its template. Who is on none of its lists (on no list at all, if it '
     'has none), or took himself off all, gets nothing: the message is skipped, reason not_subscribed; without an address, no_address. '
-    'vars: tokens(contact) unless given. NULL contact: no message. Errors: no campaign or template of that name (A01, S51, S52)';
+    'vars: tokens(contact) unless given. NULL contact, or one in the bin: no message. Errors: no campaign or template of that name (A01, S51, S52)';
 
 CREATE FUNCTION automated_mail(template text, c contact, vars jsonb DEFAULT NULL, sender text DEFAULT NULL)
     RETURNS automation.message LANGUAGE sql STABLE
@@ -111,15 +111,17 @@ BEGIN ATOMIC
                'skip', CASE WHEN m.options ->> 'class' <> 'marketing' THEN m.options ->> 'skip'
                             WHEN NOT (c).is_marketing THEN 'not_marketing'
                             WHEN (c).unsubscribed THEN 'not_subscribed'
+                            WHEN EXISTS (SELECT FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
+                                         WHERE s.contact_id = (c).id AND t.name = m.options ->> 'list' AND s.status <> 'active') THEN 'not_subscribed'
                             ELSE m.options ->> 'skip' END))
     FROM (SELECT) one, automation.email(automated_mail.template, c, vars => coalesce(automated_mail.vars, tokens(c)),
                                         sender => automated_mail.sender) m
-    WHERE (c).id IS NOT NULL;
+    WHERE (c).id IS NOT NULL AND (c).deleted_at IS NULL;
 END;
 COMMENT ON FUNCTION automated_mail(text, contact, jsonb, text) IS
     'Message for SEND: an automated mail out of a template. If its class is marketing, it reaches marketing contacts only '
-    '(contact.is_marketing): others are skipped, reason not_marketing, or not_subscribed if they took themselves off. What is '
-    'transactional reaches everybody. NULL contact: no message. Error: no such template (A15, A19, S56 to S58)';
+    '(contact.is_marketing): others are skipped, reason not_marketing, or not_subscribed if they took themselves off, all mails or the type of communication '
+    'that the template names as its list (contact_subscription). What is transactional reaches everybody. NULL contact, or one in the bin: no message. Error: no such template (A15, A19, S56 to S58)';
 
 CREATE FUNCTION personal_mail(template text, c contact, sender text, vars jsonb DEFAULT NULL, thread text DEFAULT NULL,
                               cc text DEFAULT NULL, bcc text DEFAULT NULL)
@@ -135,13 +137,13 @@ BEGIN ATOMIC
                                              sender => coalesce(b.name_and_address, not_connected(personal_mail.sender)),
                                              thread => personal_mail.thread, cc => mailboxes(personal_mail.cc),
                                              bcc => mailboxes(personal_mail.bcc), class => 'transactional') m
-    WHERE (c).id IS NOT NULL;
+    WHERE (c).id IS NOT NULL AND (c).deleted_at IS NULL;
 END;
 COMMENT ON FUNCTION personal_mail(text, contact, text, jsonb, text, text, text) IS
     'Message for SEND: a mail from one person to one, out of a template; it needs no subscription. sender: a connected mailbox, '
     'sender_of(deal) for example, whose user''s name is shown with it; vars: tokens(contact) unless given, tokens(deal) for mails about a deal; thread: first or previous '
     'continues the mails of this run of the workflow to the contact, or the id of a delivery to him; cc, bcc: addresses, separated by '
-    'commas. NULL contact: no message. Errors: the mailbox is not connected, no such template (A03 to A08, S53)';
+    'commas. NULL contact, or one in the bin: no message. Errors: the mailbox is not connected, no such template (A03 to A08, S53)';
 
 -- Ticket received, ticket closed: made once, then edited as any template.
 CREATE FUNCTION ticket_templates() RETURNS bigint LANGUAGE sql
@@ -465,6 +467,12 @@ BEGIN ATOMIC
     FROM automation.inbound i JOIN automation.deliveries d ON d.id = i.delivery JOIN email_message m ON m.delivery_id = i.delivery
     WHERE i.id = note_inbound.inbound AND i.kind IN ('unsubscribe', 'complaint') AND ls.contact_id = m.contact_id AND ls.status <> 'unsubscribed'
       AND (i.kind = 'complaint' OR d.list IS NULL OR ls.list_id = list(d.list));
+    INSERT INTO contact_subscription AS s (contact_id, type_id, status)
+    SELECT m.contact_id, t.id, 'unsubscribed'
+    FROM automation.inbound i JOIN automation.deliveries d ON d.id = i.delivery JOIN email_message m ON m.delivery_id = i.delivery
+         JOIN subscription_type t ON t.name = d.list
+    WHERE i.id = note_inbound.inbound AND i.kind = 'unsubscribe' AND m.contact_id IS NOT NULL
+    ON CONFLICT (contact_id, type_id) DO UPDATE SET status = 'unsubscribed', changed_at = automation.now() WHERE s.status <> 'unsubscribed';
     UPDATE contact c SET unsubscribed = true
     FROM automation.inbound i JOIN automation.deliveries d ON d.id = i.delivery JOIN email_message m ON m.delivery_id = i.delivery
     WHERE i.id = note_inbound.inbound AND c.id = m.contact_id AND NOT c.unsubscribed
@@ -489,7 +497,7 @@ END;
 COMMENT ON FUNCTION note_inbound(bigint) IS
     'Notes among the CRM''s events (email_event) what came back about a mail: a row of automation.inbound of kind delivered, open, click, '
     'reply or unsubscribe. The mail is noted if it was not yet. Who has unsubscribed leaves the mailing list that the mail named, by '
-    'himself (unsubscribe_source contact); if it named none, or he complained, all of them, and contact.unsubscribed is set. For a workflow '
+    'himself (unsubscribe_source contact), or the type of communication of that name; if it named none, or he complained, all of them, and contact.unsubscribed is set. For a workflow '
     'with AFTER INSERT ON automation.inbound. Members machine (a program opened it) and user_agent of detail are kept. NULL: there was '
     'nothing to note among the events (T06, T17)';
 

@@ -420,6 +420,19 @@ SELECT conformance.yes('A21', 'another status of that type',
     EXISTS (SELECT FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id WHERE s.contact_id = :ann AND t.name = 'Events' AND s.status = 'unsubscribed'));
 SELECT conformance.no('A21', 'of the other type', EXISTS (SELECT FROM contact_subscription s JOIN subscription_type t ON t.id = s.type_id
                                                          WHERE s.contact_id = :ann AND t.name = 'Newsletter' AND s.status <> 'active'));
+-- what is not consented to is not sent
+INSERT INTO automation.template (name, about, class, list, subject, body)
+VALUES ('next events', 'crm.contact', 'marketing', 'Events', 'Our next events', 'Come! {{ unsubscribe_url }} {{ postal_address }}');
+CREATE FUNCTION a21_mail(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF city;
+BEGIN
+  SEND automated_mail('next events', c);
+END $$;
+UPDATE contact SET city = 'Lyon' WHERE id IN (:ann, :bob);
+CALL automation.run();
+SELECT conformance.yes('A20', 'who has not said anything else gets mails of that type', (SELECT state = 'queued' AND list = 'Events' FROM automation.deliveries WHERE workflow = 'a21_mail' AND subject_key = :'bob'));
+SELECT conformance.no('A21', 'who has unsubscribed from it', (SELECT state <> 'skipped' OR reason <> 'not_subscribed' FROM automation.deliveries WHERE workflow = 'a21_mail' AND subject_key = :'ann'));
+DROP FUNCTION a21_mail;
 SELECT conformance.refused('A21', 'a type that is not there',
     format($$ SELECT manage_subscription(c, 'Parties', 'active') FROM contact c WHERE id = %s $$, :ann), 'there is no subscription type "Parties"');
 DROP FUNCTION a20, a21;
