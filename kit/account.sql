@@ -123,4 +123,4 @@ END;
 COMMENT ON FUNCTION add_contact_to_account(contact, text) IS
     'Makes the contact one of the account of that name, in whatever case; without a name: that of his company_name. '
     'An account that is not there is made, with the domain of his email, unless that is of a provider for everybody, and his owner. '
-    'Returns the account; no name and no company_name: nothing happens, NULL (A85 A86)';
+    'Returns the account; no name and no company_name: nothing happens, NULL. The name is locked (an advisory lock) to the end of the transaction (A85 A86)';

@@ -310,7 +310,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION create_contact(deal, text, text, text, bigint, text[]) IS
     'Makes a contact, or takes the one with that email, and links him to the deal, whose primary one he is if it had none, and to its account; '
-    'returns his id. link says what he is linked to (A117 S41 S42)';
+    'returns his id. link says what he is linked to. The email is locked (an advisory lock) to the end of the transaction (A117 S41 S42)';
 
 CREATE FUNCTION create_contact(a account, email text, first_name text DEFAULT NULL, last_name text DEFAULT NULL, owner bigint DEFAULT NULL,
                                link text[] DEFAULT '{account}') RETURNS bigint LANGUAGE sql

@@ -26,9 +26,9 @@ COMMENT ON FUNCTION may_be_given(bigint, bigint) IS
 
 -- Who is meant by a word: assignee => 'account owner'
 
-CREATE FUNCTION user_named(name text) RETURNS bigint LANGUAGE sql STABLE
+CREATE FUNCTION user_named(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
 RETURN coalesce(app_user(user_named.name), no_such('app_user', user_named.name));
-COMMENT ON FUNCTION user_named(text) IS 'Id of the user of that name; an error if there is none';
+COMMENT ON FUNCTION user_named(text) IS 'Id of the user of that name; an error if there is none; NULL: nobody';
 
 CREATE FUNCTION assignee(d deal, who text) RETURNS bigint LANGUAGE sql STABLE
 RETURN CASE who WHEN 'owner' THEN (d).owner_id
@@ -37,7 +37,7 @@ RETURN CASE who WHEN 'owner' THEN (d).owner_id
                  WHEN 'contact owner' THEN (SELECT c.owner_id FROM contact c WHERE c.id = primary_contact(d))
                  ELSE user_named(who) END;
 COMMENT ON FUNCTION assignee(deal, text) IS
-    'Who is meant: ''owner'' of the deal, its ''creator'', ''contact owner'', that of its primary contact, ''account owner'', that of the account of its primary contact, or a user by his name. NULL where there is no such owner; an error where there is no user of that name (A77 A78)';
+    'Who is meant: ''owner'' of the deal, its ''creator'', ''contact owner'', that of its primary contact, ''account owner'', that of the account of its primary contact, or a user by his name. NULL where there is no such owner, or for NULL; an error where there is no user of that name (A77 A78)';
 
 CREATE FUNCTION assignee(c contact, who text) RETURNS bigint LANGUAGE sql STABLE
 RETURN CASE who WHEN 'owner' THEN (c).owner_id
@@ -92,7 +92,7 @@ COMMENT ON FUNCTION add_task(deal, text, timestamptz, bigint, interval, text) IS
     'Returns its id. A user who may not be given work of the deal''s pipeline: an error (A77 S76)';
 COMMENT ON FUNCTION add_task(deal, text, timestamptz, text, interval, text) IS
     'Makes a task of the deal, of the assignee meant by a word: owner, which is the default, creator, contact owner, account owner, or a user''s name; '
-    'where there is no such owner it is nobody''s. As add_task(deal, text, timestamptz, bigint, ...) (A77 A78 S76)';
+    'where there is no such owner, and for NULL, it is nobody''s. As add_task(deal, text, timestamptz, bigint, ...) (A77 A78 S76)';
 
 CREATE FUNCTION add_task(c contact, title text, due timestamptz, assignee bigint,
                          remind interval DEFAULT '1 hour', type text DEFAULT 'task') RETURNS bigint LANGUAGE sql
