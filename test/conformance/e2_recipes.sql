@@ -425,6 +425,7 @@ SELECT conformance.no('E48', 'a forwarded mail', (SELECT status_id <> stage('Hel
 INSERT INTO email_message (class, direction, contact_id, ticket_id, thread_id, in_reply_to) VALUES ('personal', 'in', :ann, :leak, :thread, :mail);
 CALL automation.run();
 SELECT conformance.yes('E48', 'the answer: waiting on us', (SELECT status_id = stage('Help desk tickets', 'Waiting on us') FROM ticket WHERE id = :leak));
+CALL automation.advance('1 hour');
 SELECT conformance.no('E48', 'the word at once', told('Support') <> '{}');
 INSERT INTO ticket (subject, status_id) VALUES ('fog', stage('Help desk tickets', 'New')) RETURNING id AS fog \gset
 UPDATE ticket SET status_id = stage('Help desk tickets', 'Waiting on us') WHERE id = :fog;
