@@ -472,3 +472,62 @@ CALL automation.run();
 SELECT conformance.yes('E50', 'label', (SELECT has_label(d, 'API') FROM deal d WHERE id = :boat));
 SELECT conformance.no('E50', 'made by hand', (SELECT has_label(d, 'API') FROM deal d WHERE id = :oar));
 DROP FUNCTION label_api_deals;
+
+-- All of them side by side in a kit without data: what a recipe needs is in its file
+CALL automation.install_crm('shop');
+SET search_path = shop;
+\ir ../../examples/01_welcome_series.sql
+\ir ../../examples/02_left_list.sql
+\ir ../../examples/03_form_reward.sql
+\ir ../../examples/04_campaign_opened.sql
+\ir ../../examples/05_link_clicked.sql
+\ir ../../examples/06_mail_shared.sql
+\ir ../../examples/07_mail_forwarded.sql
+\ir ../../examples/08_mail_answered.sql
+\ir ../../examples/09_tag_series.sql
+\ir ../../examples/10_tag_removed.sql
+\ir ../../examples/11_page_visit.sql
+\ir ../../examples/12_purchase.sql
+\ir ../../examples/13_abandoned_cart.sql
+\ir ../../examples/14_order_created.sql
+\ir ../../examples/15_order_updated.sql
+\ir ../../examples/16_becomes_customer.sql
+\ir ../../examples/17_goal_reached.sql
+\ir ../../examples/18_blog_news.sql
+\ir ../../examples/19_dates.sql
+\ir ../../examples/20_ready_to_buy.sql
+\ir ../../examples/21_site_messages.sql
+\ir ../../examples/22_app_event.sql
+\ir ../../examples/23_conversion.sql
+\ir ../../examples/24_subscription_started.sql
+\ir ../../examples/25_subscription_changed.sql
+\ir ../../examples/26_custom_object_created.sql
+\ir ../../examples/27_custom_object_updated.sql
+\ir ../../examples/28_target_account.sql
+\ir ../../examples/29_deal_stage.sql
+\ir ../../examples/30_deal_closed.sql
+\ir ../../examples/31_deal_value.sql
+\ir ../../examples/32_deal_owner.sql
+\ir ../../examples/33_enters_pipeline.sql
+\ir ../../examples/34_deal_field.sql
+\ir ../../examples/35_file_downloaded.sql
+\ir ../../examples/36_task_completed.sql
+\ir ../../examples/37_unhappy_mail.sql
+\ir ../../examples/38_booked_meeting.sql
+\ir ../../examples/39_help_desk_account.sql
+\ir ../../examples/40_prospect_to_customer.sql
+\ir ../../examples/41_promoter.sql
+\ir ../../examples/42_deal_won_by_order.sql
+\ir ../../examples/43_senior_sales.sql
+\ir ../../examples/44_tell_sales.sql
+\ir ../../examples/45_tuesday_promotion.sql
+\ir ../../examples/46_industry.sql
+\ir ../../examples/47_cross_record_properties.sql
+\ir ../../examples/48_ticket_waiting.sql
+\ir ../../examples/49_activity_chain.sql
+\ir ../../examples/50_label_api_deals.sql
+SELECT conformance.yes('E50', 'all recipes side by side, in an empty kit', (SELECT count(*) = 76 AND bool_and(active) FROM automation.workflows WHERE schema = 'shop'));
+SET search_path = try, crm;
+SET client_min_messages = warning;
+DROP SCHEMA shop CASCADE;
+RESET client_min_messages;
