@@ -20,10 +20,12 @@ FROM (VALUES ('alone', 1, 'alone'), ('beside', 2, 'beside who hangs')) AS l (var
 ORDER BY l.position;
 
 \qecho
-\qecho 'Memory of the delivery worker (resident, shared buffers left out), before and after:'
+\qecho 'Memory of the delivery worker, the same process all the time (resident, shared buffers left out), after so many deliveries:'
 \qecho
-SELECT pg_temp.shown(pg_temp.noted('delivery memory', 'messages'), 0) AS "deliveries",
-	pg_temp.shown(pg_temp.noted('delivery memory', 'before'), 0) AS "before, kB", pg_temp.shown(pg_temp.noted('delivery memory', 'after'), 0) AS "after, kB";
+CREATE TEMP VIEW memory AS
+SELECT r.round * pg_temp.noted('delivery memory', 'messages') AS deliveries, r.value AS kb, row_number() OVER (ORDER BY r.round) AS n, count(*) OVER () AS last
+FROM result r WHERE (r.figure, r.variant) = ('delivery memory', 'kB');
+SELECT pg_temp.shown(deliveries, 0) AS "deliveries", pg_temp.shown(kb, 0) AS "kB" FROM memory WHERE n IN (1, last / 2, last) ORDER BY n;
 
 \qecho
 \qecho 'From the commit of a row, on an idle server, to what follows:'
@@ -41,10 +43,9 @@ UNION ALL
 SELECT 'Delivery beside a server that hangs', pg_temp.shown(value) || ' of the throughput alone', '0.90', value >= 0.90
 FROM ratio WHERE (figure, variant, floor) = ('delivery', 'beside', 'alone')
 UNION ALL
-SELECT 'Memory of the delivery worker over ' || pg_temp.shown(pg_temp.noted('delivery memory', 'messages'), 0) || ' deliveries',
-	pg_temp.shown(pg_temp.noted('delivery memory', 'after') - pg_temp.noted('delivery memory', 'before'), 0) || ' kB more', '2,048',
-	pg_temp.noted('delivery memory', 'after') - pg_temp.noted('delivery memory', 'before') <= 2048
-WHERE pg_temp.noted('delivery memory', 'after') IS NOT NULL
+SELECT 'Memory of the delivery worker, from ' || pg_temp.shown(f.deliveries, 0) || ' to ' || pg_temp.shown(l.deliveries, 0) || ' deliveries',
+	pg_temp.shown(l.kb - f.kb, 0) || ' kB more', '2,048', l.kb - f.kb <= 2048
+FROM memory f JOIN memory l ON f.n = 1 AND l.n = l.last
 UNION ALL
 SELECT 'Latency, request received', pg_temp.shown(q.p50 / f.p50) || ' of the commit of an action (' || pg_temp.shown(q.p50 * 1e6, 0) || ' us)', '3', q.p50 / f.p50 <= 3
 FROM quantile q JOIN quantile f ON (f.figure, f.variant) = ('delivery latency', 'action')
