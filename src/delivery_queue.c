@@ -276,6 +276,7 @@ make_unready(DueMessage *message)
 		return;
 	pairingheap_remove(message->flow->messages, &message->in_flow);
 	message->ready = false;
+	message->lane->next_due = 0;		/* it may have been the next one */
 	if (pairingheap_is_empty(message->flow->messages))
 		dlist_delete(&message->flow->node);
 }

@@ -61,7 +61,7 @@ sub set_option
 {
 	my ($node, $session, $name, $value) = @_;
 
-	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = $value");
+	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = '$value'");
 	$node->reload;
 	wait_until($session, "SELECT current_setting('$name') = '$value'") or return 0;
 	# the postmaster takes connections again when it has told all of its processes

@@ -356,6 +356,20 @@ $node->safe_psql('main', 'CALL automation.deliver()');
 is($db->query("SELECT state FROM automation.outgoing WHERE target LIKE '%/copied'"), 'sent', 'deliver() returns when what is due is sent');
 $db->close;
 
+# --- With nothing to do it leaves, also when what it sent last had waited for another attempt
+
+$db = setup('idle');
+$stub->answer('/web/idle', { status => 500 }, { status => 200 });
+$db->query("SELECT put(1, 'web', '/idle')");
+ok(wait_until($db, "SELECT count(*) = 1 FROM automation.outgoing_due WHERE attempt = 1"), 'one that failed');
+advance('73 min', 'idle');
+ok(wait_until($db, "SELECT state = 'sent' FROM automation.outgoing"), 'is sent');
+ok(set_option($node, $db, 'automation.executor_idle', '1s'), 'who is idle leaves soon');
+ok(wait_until($db, "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'automation delivery' AND datname = 'idle'"), 'and so it does');
+$db->close;
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET automation.executor_idle');
+$node->reload;
+
 # --- It is no hindrance
 
 $db = setup('dropped');
