@@ -71,13 +71,23 @@ COMMENT ON FUNCTION tokens(account) IS 'For vars of mails: {{ account.name }}, {
 
 -- Mails to contacts
 
-CREATE FUNCTION about(message automation.message, c contact, d deal DEFAULT NULL, t ticket DEFAULT NULL)
-    RETURNS automation.message LANGUAGE sql STABLE
+CREATE FUNCTION about(message automation.message, c contact) RETURNS automation.message LANGUAGE sql STABLE
 RETURN automation.with_options(message, jsonb_build_object('about',
-    coalesce((message).options -> 'about', '{}')
-    || jsonb_strip_nulls(jsonb_build_object('contact', (c).id, 'deal', (d).id, 'ticket', (t).id))));
-COMMENT ON FUNCTION about(automation.message, contact, deal, ticket) IS
-    'The message with the records it is about; note_mail() links the row of email_message to them. NULL stays NULL';
+    coalesce((message).options -> 'about', '{}') || jsonb_build_object('contact', (c).id)));
+COMMENT ON FUNCTION about(automation.message, contact) IS
+    'The message with a contact it is about, beside what it is about already: about(about(m, c), d); note_mail() links the row of email_message to it. NULL stays NULL';
+
+CREATE FUNCTION about(message automation.message, d deal) RETURNS automation.message LANGUAGE sql STABLE
+RETURN automation.with_options(message, jsonb_build_object('about',
+    coalesce((message).options -> 'about', '{}') || jsonb_build_object('deal', (d).id)));
+COMMENT ON FUNCTION about(automation.message, deal) IS
+    'The message with a deal it is about, beside what it is about already: about(about(m, c), d); note_mail() links the row of email_message to it. NULL stays NULL';
+
+CREATE FUNCTION about(message automation.message, t ticket) RETURNS automation.message LANGUAGE sql STABLE
+RETURN automation.with_options(message, jsonb_build_object('about',
+    coalesce((message).options -> 'about', '{}') || jsonb_build_object('ticket', (t).id)));
+COMMENT ON FUNCTION about(automation.message, ticket) IS
+    'The message with a ticket it is about, beside what it is about already: about(about(m, c), d); note_mail() links the row of email_message to it. NULL stays NULL';
 
 CREATE FUNCTION campaign_mail(name text, c contact, vars jsonb DEFAULT NULL, sender text DEFAULT NULL)
     RETURNS automation.message LANGUAGE sql STABLE
@@ -168,7 +178,7 @@ COMMENT ON FUNCTION ticket_templates() IS
 
 CREATE FUNCTION people_of(a account, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT c.* FROM contact c JOIN account_contact x ON x.contact_id = c.id
+    SELECT c FROM contact c JOIN account_contact x ON x.contact_id = c.id
     WHERE x.account_id = (a).id AND c.deleted_at IS NULL ORDER BY x.is_primary DESC, c.id LIMIT at_most;
 END;
 COMMENT ON FUNCTION people_of(account, int) IS
@@ -176,7 +186,7 @@ COMMENT ON FUNCTION people_of(account, int) IS
 
 CREATE FUNCTION people_of(d deal, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT c.* FROM contact c JOIN deal_contact x ON x.contact_id = c.id
+    SELECT c FROM contact c JOIN deal_contact x ON x.contact_id = c.id
     WHERE x.deal_id = (d).id AND c.deleted_at IS NULL ORDER BY x.is_primary DESC, c.id LIMIT at_most;
 END;
 COMMENT ON FUNCTION people_of(deal, int) IS
@@ -184,28 +194,28 @@ COMMENT ON FUNCTION people_of(deal, int) IS
 
 CREATE FUNCTION people_of(t ticket, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT c.* FROM contact c JOIN ticket_contact x ON x.contact_id = c.id
+    SELECT c FROM contact c JOIN ticket_contact x ON x.contact_id = c.id
     WHERE x.ticket_id = (t).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
 COMMENT ON FUNCTION people_of(ticket, int) IS 'Contacts of the ticket: at most so many, NULL: all; in the order of their ids (A16, S40)';
 
 CREATE FUNCTION people_of(p project, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT c.* FROM contact c JOIN project_contact x ON x.contact_id = c.id
+    SELECT c FROM contact c JOIN project_contact x ON x.contact_id = c.id
     WHERE x.project_id = (p).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
 COMMENT ON FUNCTION people_of(project, int) IS 'Contacts of the project: at most so many, NULL: all; in the order of their ids (S40)';
 
 CREATE FUNCTION people_of(q quote, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT c.* FROM contact c JOIN quote_contact x ON x.contact_id = c.id
+    SELECT c FROM contact c JOIN quote_contact x ON x.contact_id = c.id
     WHERE x.quote_id = (q).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
 COMMENT ON FUNCTION people_of(quote, int) IS 'Contacts of the quote: at most so many, NULL: all; in the order of their ids (S40)';
 
 CREATE FUNCTION people_of(r custom_object_record, at_most int DEFAULT 100) RETURNS SETOF contact LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT c.* FROM contact c JOIN custom_object_link x ON x.contact_id = c.id
+    SELECT c FROM contact c JOIN custom_object_link x ON x.contact_id = c.id
     WHERE x.record_id = (r).id AND c.deleted_at IS NULL ORDER BY c.id LIMIT at_most;
 END;
 COMMENT ON FUNCTION people_of(custom_object_record, int) IS
@@ -215,37 +225,37 @@ COMMENT ON FUNCTION people_of(custom_object_record, int) IS
 
 CREATE FUNCTION owner_of(c contact) RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM app_user u WHERE u.id = (c).owner_id AND u.is_active;
+    SELECT u FROM app_user u WHERE u.id = (c).owner_id AND u.is_active;
 END;
 COMMENT ON FUNCTION owner_of(contact) IS 'The owner of the contact, for FROM; no row: there is none, or he is no longer active (A28)';
 
 CREATE FUNCTION owner_of(d deal) RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM app_user u WHERE u.id = (d).owner_id AND u.is_active;
+    SELECT u FROM app_user u WHERE u.id = (d).owner_id AND u.is_active;
 END;
 COMMENT ON FUNCTION owner_of(deal) IS 'The owner of the deal, for FROM; no row: there is none, or he is no longer active (A28)';
 
 CREATE FUNCTION owner_of(a account) RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM app_user u WHERE u.id = (a).owner_id AND u.is_active;
+    SELECT u FROM app_user u WHERE u.id = (a).owner_id AND u.is_active;
 END;
 COMMENT ON FUNCTION owner_of(account) IS 'The owner of the company, for FROM; no row: there is none, or he is no longer active (A28)';
 
 CREATE FUNCTION owner_of(t ticket) RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM app_user u WHERE u.id = (t).owner_id AND u.is_active;
+    SELECT u FROM app_user u WHERE u.id = (t).owner_id AND u.is_active;
 END;
 COMMENT ON FUNCTION owner_of(ticket) IS 'The owner of the ticket, for FROM; no row: there is none, or he is no longer active (A28)';
 
 CREATE FUNCTION owner_of(p project) RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM app_user u WHERE u.id = (p).owner_id AND u.is_active;
+    SELECT u FROM app_user u WHERE u.id = (p).owner_id AND u.is_active;
 END;
 COMMENT ON FUNCTION owner_of(project) IS 'The owner of the project, for FROM; no row: there is none, or he is no longer active (A28)';
 
 CREATE FUNCTION members_of(team text) RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM (SELECT coalesce(team(members_of.team), no_such('team', members_of.team)) AS id) t
+    SELECT u FROM (SELECT coalesce(team(members_of.team), no_such('team', members_of.team)) AS id) t
          JOIN team_member m ON m.team_id = t.id JOIN app_user u ON u.id = m.user_id
     WHERE u.is_active ORDER BY u.id;
 END;
@@ -334,7 +344,7 @@ COMMENT ON VIEW sms_message IS
 
 CREATE FUNCTION slack_installer() RETURNS SETOF app_user LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT u.* FROM app_connection a JOIN app_user u ON u.id = a.installed_by
+    SELECT u FROM app_connection a JOIN app_user u ON u.id = a.installed_by
     WHERE a.app = 'slack' AND a.status = 'connected' AND u.is_active;
 END;
 COMMENT ON FUNCTION slack_installer() IS
@@ -398,7 +408,7 @@ BEGIN ATOMIC
     ), shown AS (
         INSERT INTO site_message_event (message_id, contact_id, kind) SELECT d.id, (c).id, 'shown' FROM due d ORDER BY d.id RETURNING message_id
     )
-    SELECT m.* FROM site_message m JOIN shown s ON s.message_id = m.id ORDER BY m.id;
+    SELECT m FROM site_message m JOIN shown s ON s.message_id = m.id ORDER BY m.id;
 END;
 COMMENT ON FUNCTION page_messages(contact, text) IS
     'For the site: the messages the contact is to see on this page, each once (site_message_event notes that it was shown). None, unless '

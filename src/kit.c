@@ -315,8 +315,9 @@ relation_is_there(Oid schema, const char *name)
 		OidIsValid(GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name), ObjectIdGetDatum(schema)));
 }
 
-static bool
-function_is_there(Oid schema, CreateFunctionStmt *stmt)
+/* InvalidOid if there is none. */
+static Oid
+function_oid(Oid schema, CreateFunctionStmt *stmt)
 {
 	List	   *types = input_types(stmt->parameters);
 	Oid			oids[FUNC_MAX_ARGS];
@@ -328,11 +329,11 @@ function_is_there(Oid schema, CreateFunctionStmt *stmt)
 		Oid			type = LookupTypeNameOid(NULL, lfirst_node(TypeName, cell), true);
 
 		if (!OidIsValid(type))
-			return false;
+			return InvalidOid;
 		oids[n++] = type;
 	}
-	return OidIsValid(GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(strVal(llast(stmt->funcname))),
-									  PointerGetDatum(buildoidvector(oids, n)), ObjectIdGetDatum(schema)));
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(strVal(llast(stmt->funcname))),
+						   PointerGetDatum(buildoidvector(oids, n)), ObjectIdGetDatum(schema));
 }
 
 static bool
@@ -343,7 +344,7 @@ is_there(Oid schema, KitItem *item)
 	switch (item->kind)
 	{
 		case KIT_FUNCTION:
-			return function_is_there(schema, (CreateFunctionStmt *) item->stmt);
+			return OidIsValid(function_oid(schema, (CreateFunctionStmt *) item->stmt));
 		case KIT_TRIGGER:
 			table = get_relname_relid(((CreateTrigStmt *) item->stmt)->relation->relname, schema);
 			return OidIsValid(table) && OidIsValid(get_trigger_oid(table, ((CreateTrigStmt *) item->stmt)->trigname, true));
@@ -494,6 +495,86 @@ make_missing(List *items)
 	}
 }
 
+/* In the caller's nest level of settings. */
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * A function with a parsed body holds on to the columns it reads: their types can't
+ * be altered, and no column with a default can be added to a table whose rows it
+ * takes, while columns are what users add.  So the body that was parsed, and so
+ * checked, becomes text, in which every name is written out with its schema.  (So
+ * is * : a function whose rows are a table's selects the row, not its columns.)
+ * search_path is empty here, or names would be left short.
+ */
+static void
+body_to_text(Oid function)
+{
+	char	   *definition = TextDatumGetCString(DirectFunctionCall1(pg_get_functiondef, ObjectIdGetDatum(function)));
+	char	   *body = TextDatumGetCString(DirectFunctionCall1(pg_get_function_sqlbody, ObjectIdGetDatum(function)));
+	char	   *at = strstr(definition, body);
+	int			length;
+
+	/* the body is the last part */
+	while (at != NULL && strlen(at) > strlen(body) + 1)
+		at = strstr(at + 1, body);
+	if (at == NULL)
+		elog(ERROR, "unexpected definition of function %u", function);
+	*at = '\0';
+	if (strncmp(body, "RETURN ", 7) == 0)
+		body = psprintf("SELECT %s", body + 7);
+	else
+	{
+		body += strlen("BEGIN ATOMIC");
+		length = strlen(body) - strlen("END");
+		body = pnstrdup(body, length);
+	}
+	SPI_execute(psprintf("%sAS %s", definition, quote_literal_cstr(body)), false, 0);
+}
+
+/* Functions made now that have a parsed body. */
+static List *
+parsed_functions(Oid schema, List *items)
+{
+	List	   *functions = NIL;
+	ListCell   *cell;
+
+	foreach(cell, items)
+	{
+		KitItem    *item = lfirst(cell);
+		Oid			function;
+		HeapTuple	tuple;
+
+		if (!item->made || item->kind != KIT_FUNCTION)
+			continue;
+		function = function_oid(schema, (CreateFunctionStmt *) item->stmt);
+		tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for function %u", function);
+		if (!heap_attisnull(tuple, Anum_pg_proc_prosqlbody, NULL))
+			functions = lappend_oid(functions, function);
+		ReleaseSysCache(tuple);
+	}
+	return functions;
+}
+
+static void
+bodies_to_text(Oid schema, List *items)
+{
+	List	   *functions = parsed_functions(schema, items);
+	ListCell   *cell;
+
+	set_local("search_path", "");
+	foreach(cell, functions)
+	{
+		body_to_text(lfirst_oid(cell));
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 /* Notes what this call has made. */
 static void
 note(Oid schema, List *items)
@@ -554,13 +635,6 @@ report(const char *schema, List *items)
 				 errhint("A superuser can't own workflows. Let a role without superuser install the CRM, and own the workflows on it.")));
 }
 
-/* In the caller's nest level of settings. */
-static void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 Datum
 wf_install_crm(PG_FUNCTION_ARGS)
 {
@@ -586,6 +660,7 @@ wf_install_crm(PG_FUNCTION_ARGS)
 	set_local("search_path", psprintf("%s, pg_temp", quote_identifier(schema)));
 	look_around(oid, items);
 	make_missing(items);
+	bodies_to_text(oid, items);
 	note(oid, items);
 	report(schema, items);
 	AtEOXact_GUC(false, level);

@@ -73,9 +73,28 @@ SELECT count(*) - (SELECT count(*) FROM kit.kit_object WHERE kind = 'function') 
 SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'kit'::regnamespace;
 SELECT DISTINCT proowner::regrole, prosecdef FROM pg_proc WHERE pronamespace = 'kit'::regnamespace;
 SELECT DISTINCT proconfig FROM pg_proc WHERE pronamespace = 'kit'::regnamespace AND proconfig IS NOT NULL;
--- what would read names where its caller says, the user's apart
+-- what would read names where its caller says: bodies without a search_path of their own that are not SQL
 SELECT p.oid::regprocedure, lanname FROM pg_proc p JOIN pg_language l ON l.oid = prolang
-WHERE pronamespace = 'kit'::regnamespace AND proconfig IS NULL AND (lanname <> 'sql' OR prosqlbody IS NULL) ORDER BY p.oid::regprocedure::text COLLATE "C";
+WHERE pronamespace = 'kit'::regnamespace AND proconfig IS NULL AND lanname <> 'sql' ORDER BY p.oid::regprocedure::text COLLATE "C";
+-- functions hold on to no column: every table takes one with a default, and a column another type
+DO $$
+DECLARE t regclass;
+BEGIN
+  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'kit'::regnamespace AND relkind = 'r' LOOP
+    EXECUTE format('ALTER TABLE %s ADD COLUMN field_of_mine int NOT NULL DEFAULT 7', t);
+  END LOOP;
+END $$;
+ALTER TABLE kit.contact ALTER COLUMN city TYPE varchar(50);
+-- and go on after that; those in SQL say where everything is, so they are the same without any search_path
+DO $$
+DECLARE definition text;
+BEGIN
+  SET LOCAL search_path = '';
+  FOR definition IN SELECT pg_catalog.pg_get_functiondef(p.oid) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+                    WHERE p.pronamespace = 'kit'::regnamespace AND l.lanname = 'sql' AND p.proconfig IS NULL LOOP
+    EXECUTE definition;
+  END LOOP;
+END $$;
 SELECT count(*) FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid WHERE c.relnamespace = pg_my_temp_schema() AND d.classid = 'pg_proc'::regclass;
 -- everything says what it is
 SELECT oid::regclass AS uncommented FROM pg_class WHERE relnamespace = 'kit'::regnamespace AND relkind IN ('r', 'v') AND obj_description(oid, 'pg_class') IS NULL;
