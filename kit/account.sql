@@ -98,6 +98,14 @@ COMMENT ON FUNCTION add_contact_to_account(contact, bigint) IS
     'Makes the contact one of an account that is there; it is his primary one if he had none. Who is of it already stays so: nothing fires. '
     'Returns the account, NULL if there is none of that id (A85 A87)';
 
+CREATE FUNCTION lock_name(name text) RETURNS void LANGUAGE sql
+BEGIN ATOMIC
+    INSERT INTO name_lock (hash) SELECT md5(lock_name.name) WHERE lock_name.name IS NOT NULL;
+    DELETE FROM name_lock WHERE hash = md5(lock_name.name);
+END;
+COMMENT ON FUNCTION lock_name(text) IS
+    'Waits for other transactions that make something of this name, and lets others wait to the end of this one; used by what must not make a second one. NULL: nothing';
+
 -- The account of that name, of several the oldest; made from what is known of the contact.  Called while
 -- the name is locked.
 CREATE FUNCTION account_named(c contact, name text) RETURNS bigint LANGUAGE sql
@@ -115,7 +123,7 @@ COMMENT ON FUNCTION account_named(contact, text) IS 'Used by add_contact_to_acco
 CREATE FUNCTION add_contact_to_account(c contact, name text DEFAULT NULL) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     -- two contacts of a new company at once make one account
-    SELECT pg_advisory_xact_lock(hashtextextended('account ' || lower(btrim(coalesce(add_contact_to_account.name, (c).company_name))), 0));
+    SELECT lock_name('account ' || lower(btrim(coalesce(add_contact_to_account.name, (c).company_name))));
     SELECT add_contact_to_account(c, account_named(c, n.name))
     FROM (SELECT nullif(btrim(coalesce(add_contact_to_account.name, (c).company_name)), '')) n (name)
     WHERE n.name IS NOT NULL AND (c).id IS NOT NULL;
@@ -123,4 +131,4 @@ END;
 COMMENT ON FUNCTION add_contact_to_account(contact, text) IS
     'Makes the contact one of the account of that name, in whatever case; without a name: that of his company_name. '
     'An account that is not there is made, with the domain of his email, unless that is of a provider for everybody, and his owner. '
-    'Returns the account; no name and no company_name: nothing happens, NULL. The name is locked (an advisory lock) to the end of the transaction (A85 A86)';
+    'Returns the account; no name and no company_name: nothing happens, NULL. The name is locked to the end of the transaction (lock_name()) (A85 A86)';

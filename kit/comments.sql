@@ -50,6 +50,8 @@ COMMENT ON TABLE account_contact IS 'Which contacts belong to which account';
 COMMENT ON COLUMN account_contact.is_primary IS 'the contact''s main account; a contact has at most one';
 COMMENT ON TABLE static_list IS 'Lists that people are put on by hand or by a workflow; what a condition says is a view';
 COMMENT ON TABLE static_list_member IS 'Who is on which static list';
+COMMENT ON TABLE name_lock IS 'Empty; a row that is not committed keeps others from making something of the same name';
+COMMENT ON COLUMN name_lock.hash IS 'MD5 of what it is and its name';
 COMMENT ON TABLE custom_object_type IS 'Kinds of records beyond those that have a table of their own';
 COMMENT ON COLUMN custom_object_type.name IS 'as custom_object_record.type says it';
 COMMENT ON COLUMN custom_object_type.label IS 'what people read';

@@ -293,7 +293,7 @@ CREATE FUNCTION create_contact(d deal, email text, first_name text DEFAULT NULL,
                                link text[] DEFAULT '{deal,account}') RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     -- two at once make one contact
-    SELECT pg_advisory_xact_lock(hashtextextended('contact ' || lower(create_contact.email), 0));
+    SELECT lock_name('contact ' || lower(create_contact.email));
     WITH one AS (
         SELECT contact_with(create_contact.email, create_contact.first_name, create_contact.last_name, coalesce(owner, (d).owner_id)) AS id
         WHERE (d).id IS NOT NULL
@@ -310,13 +310,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION create_contact(deal, text, text, text, bigint, text[]) IS
     'Makes a contact, or takes the one with that email, and links him to the deal, whose primary one he is if it had none, and to its account; '
-    'returns his id. link says what he is linked to. The email is locked (an advisory lock) to the end of the transaction (A117 S41 S42)';
+    'returns his id. link says what he is linked to. The email is locked to the end of the transaction (lock_name()) (A117 S41 S42)';
 
 CREATE FUNCTION create_contact(a account, email text, first_name text DEFAULT NULL, last_name text DEFAULT NULL, owner bigint DEFAULT NULL,
                                link text[] DEFAULT '{account}') RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     -- two at once make one contact
-    SELECT pg_advisory_xact_lock(hashtextextended('contact ' || lower(create_contact.email), 0));
+    SELECT lock_name('contact ' || lower(create_contact.email));
     WITH one AS (
         SELECT contact_with(create_contact.email, create_contact.first_name, create_contact.last_name, coalesce(owner, (a).owner_id)) AS id
         WHERE (a).id IS NOT NULL

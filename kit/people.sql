@@ -121,3 +121,9 @@ CREATE TABLE static_list_member (
     PRIMARY KEY (list_id, contact_id)
 );
 CREATE INDEX static_list_member_contact ON static_list_member (contact_id);
+
+-- What is being made at this moment and has to be the only one of its name: held by an uncommitted row. Empty
+-- otherwise. Not an advisory lock, which any role of the database could take, and let others wait for.
+CREATE UNLOGGED TABLE name_lock (
+    hash  text PRIMARY KEY
+);
