@@ -31,6 +31,22 @@ CALL automation.advance('8 days');
 SELECT array_agg(rotate(ARRAY[1, 2, 3, 8], pool => 'level')) AS back FROM generate_series(1, 8) \gset
 SELECT conformance.yes('S72', 'back again, with an equal share', (SELECT count(*) = 2 FROM unnest(:'back'::bigint[]) u WHERE u = 8));
 
+-- in a workflow
+CREATE FUNCTION s72(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT WHEN new.owner_id IS NULL AND new.source <> 'import';
+BEGIN
+  SELECT rotate_owner(c, 'Sales', pool => 'new contacts', reset_on_edit => true);
+END $$;
+INSERT INTO contact (first_name) SELECT 'many ' || n FROM generate_series(1, 9) n;
+CALL automation.run();
+INSERT INTO team_member (team_id, user_id) VALUES (1, 8);
+INSERT INTO contact (first_name) SELECT 'more ' || n FROM generate_series(1, 4) n;
+CALL automation.run();
+SELECT conformance.yes('S72', 'one for each after the edit', (SELECT array_agg(owner_id ORDER BY owner_id) = '{1,2,3,8}' FROM contact WHERE first_name LIKE 'more%'));
+SELECT conformance.no('S72', 'more for who is new', (SELECT assigned > 1 FROM rotation_turn WHERE pool = 'new contacts' AND user_id = 8));
+DELETE FROM team_member WHERE user_id = 8;
+DROP FUNCTION s72;
+
 -- S73, another system writes the former owner back: it is seen, and can be put right
 ALTER TABLE contact ADD COLUMN given_to bigint;
 CREATE FUNCTION s73(c contact) RETURNS bigint LANGUAGE workflow AS $$

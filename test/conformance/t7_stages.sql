@@ -58,6 +58,43 @@ CALL automation.run();
 SELECT conformance.yes('T151', 'those who were there', (SELECT array_agg(key ORDER BY key::bigint) FROM conformance.hit WHERE id = 'T151' AND what = 'was there') = ARRAY[:'cid', :'dot', :'eve']);
 DROP FUNCTION t151;
 
+-- with all that can be said of who enters, stays and leaves: again when out, those no longer who do not meet the criteria, nobody of a list that is
+-- left out, messages in business hours
+CREATE FUNCTION french_leads(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT OR UPDATE OF country, lifecycle WHEN new.country = 'FR' AND new.lifecycle = 'lead';
+  ENROLL AGAIN;
+  EXIT WHEN c.lifecycle IS DISTINCT FROM 'lead';
+  EXIT WHEN EXISTS (SELECT FROM static_list_member m WHERE m.contact_id = c.id AND m.list_id = static_list('Speakers'));
+  SEND DURING 'Mon-Fri 09:00-17:00';
+BEGIN
+  SEND email('thank you', c);
+  WAIT FOR '3 days';
+  SELECT add_task(c, 'Call ' || c.name);
+END $$;
+SELECT new_contact('Fay') AS fay, new_contact('Guy') AS guy, new_contact('Hal') AS hal, new_contact('Ida') AS ida \gset
+SELECT add_to_static_list(ARRAY[:guy], 'Speakers');
+SELECT automation.pause('french_leads');
+UPDATE contact SET country = 'FR', lifecycle = 'lead' WHERE id = :ida;
+CALL automation.run();
+SELECT automation.resume('french_leads');
+UPDATE contact SET country = 'FR', lifecycle = 'lead' WHERE id IN (:fay, :guy, :hal);
+CALL automation.run();
+SELECT conformance.no('T151', 'who is left out enters, or who came while it was off', EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'french_leads' AND subject_key IN (:'guy', :'ida')));
+SELECT conformance.yes('T151', 'the mail waits for the opening', (SELECT count(*) = 2 AND bool_and(state = 'queued' AND extract(isodow FROM due) < 6 AND extract(hour FROM due) BETWEEN 9 AND 16)
+                       FROM automation.deliveries WHERE workflow = 'french_leads'));
+UPDATE contact SET lifecycle = 'customer' WHERE id = :hal;
+CALL automation.advance('4 days');
+SELECT conformance.yes('T151', 'the call', EXISTS (SELECT FROM activity WHERE contact_id = :fay AND title = 'Call Fay'));
+SELECT conformance.no('T151', 'a call of who does not meet them any more', EXISTS (SELECT FROM activity WHERE contact_id IN (:guy, :hal, :ida)));
+UPDATE contact SET lifecycle = 'lead' WHERE id = :hal;
+SELECT french_leads(c) FROM contact c WHERE c.first_name = 'Ida';
+CALL automation.run();
+SELECT conformance.yes('T151', 'again, and by hand', (SELECT count(*) = 2 FROM automation.enrollments WHERE workflow = 'french_leads' AND subject_key IN (:'hal', :'ida')));
+SELECT automation.unenroll('french_leads', c) FROM contact c WHERE c.first_name = 'Ida';
+SELECT at, subject, event, reason, statement FROM automation.journal WHERE workflow = 'french_leads' ORDER BY at, position;
+SELECT conformance.yes('T151', 'the history says why', (SELECT array_agg(reason ORDER BY at, position) @> '{exit_when,exit_when_at_entry}' FROM automation.journal WHERE workflow = 'french_leads'));
+DROP FUNCTION french_leads;
+
 -- T152, a workflow is based on one type of record: contacts, companies, deals, tickets, quotes, or any other table
 CREATE FUNCTION t152_contact(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF city;
