@@ -23,6 +23,7 @@
 #   delay    seconds before the answer begins
 #   drip     seconds between one byte and the next, from the status line on
 #   hang     1: never answers, but keeps the connection
+#   endless  bytes that are sent again and again, for good, in place of an answer, or behind what is given as start
 #   close    1: closes the connection after the answer
 #   drop     'body': once the request is there it resets the connection without an answer;
 #            'head': as soon as the head is there, before the body is read (and not taken
@@ -437,6 +438,7 @@ sub reply
 		$c->{hung} = 1;
 		return;
 	}
+	$c->{endless} = defined $answer->{endless} ? $answer->{endless} x (1 + 65536 / length $answer->{endless}) : undef;
 	for my $name (sort keys %{ $answer->{headers} // {} })
 	{
 		my $value = $answer->{headers}{$name};
@@ -455,7 +457,7 @@ sub reply
 	$out .= "Connection: close\r\n" if $answer->{close};
 	$out .= "\r\n";
 	$out .= $body unless ($method // '') eq 'HEAD' || $status == 204 || $status == 304;
-	$c->{out} = $drop eq 'answer' ? substr($out, 0, length($out) / 2) : $out;
+	$c->{out} = defined $c->{endless} ? ($answer->{start} // '') . $c->{endless} : $drop eq 'answer' ? substr($out, 0, length($out) / 2) : $out;
 	$c->{after} = $drop eq 'answer' ? 'reset' : $answer->{close} ? 'close' : '';
 	$c->{drip} = $answer->{drip};
 	$c->{from} = Time::HiRes::time() + ($answer->{delay} // 0);
@@ -473,6 +475,7 @@ sub write_to
 	return if !defined $sent && ($!{EAGAIN} || $!{EINTR});
 	return $self->end($c) unless $sent;
 	substr $c->{out}, 0, $sent, '';
+	$c->{out} .= $c->{endless} if defined $c->{endless} && length $c->{out} < 65536;
 	$c->{from} = $now + $c->{drip} if $c->{drip};
 	return if length $c->{out};
 	return $self->end($c, $c->{after} eq 'reset') if $c->{after};

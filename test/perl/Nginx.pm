@@ -7,7 +7,9 @@
 #   $nginx->wait_for(3);                               # messages; patience of PG_TEST_TIMEOUT_DEFAULT
 #   $nginx->stop;
 #
-# Services, each on a port of its own; all of them answer 200 and "ok":
+# Services, each on a port of its own; all of them answer 200 and "ok", but at /busy 429 with a Retry-After of
+# an hour, at /some/ all but five requests a second with 429 and a Retry-After of a second, and at /drop by
+# closing the connection:
 #   http      plain
 #   https     its certificate is for localhost; HTTP/1.1 only
 #   http2     the same certificate; HTTP/2 and HTTP/1.1
@@ -188,7 +190,15 @@ sub configuration
 		$servers .= "  server {\n    listen 127.0.0.1:$self->{port}{$service}$tls;\n    set \$service $service;\n";
 		$servers .= "    ssl_certificate $certificate.pem;\n    ssl_certificate_key $certificate.key;\n    ssl_protocols $protocols;\n"
 		  if $certificate;
-		$servers .= "    location / { return 200 ok; }\n  }\n";
+		$servers .= <<'LOCATIONS';
+    location / { return 200 ok; }
+    location /busy { add_header Retry-After 3600 always; return 429; }
+    location /some/ { limit_req zone=some; limit_req_status 429; error_page 429 = @later; try_files /none @ok; }
+    location @ok { return 200 ok; }
+    location @later { add_header Retry-After 1 always; return 429; }
+    location /drop { return 444; }
+  }
+LOCATIONS
 	}
 	return <<"CONF";
 daemon off;
@@ -204,6 +214,7 @@ http {
   keepalive_requests 1000000;
   keepalive_timeout 300;
   default_type text/plain;
+  limit_req_zone \$binary_remote_addr zone=some:1m rate=5r/s;
   log_format plain '\$service\\t\$server_protocol\\t\$request_method\\t\$request_uri\\t\$http_webhook_id\\t\$connection\\t\$status';
   access_log access.log plain;
 $servers}

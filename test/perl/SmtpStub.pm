@@ -11,7 +11,9 @@
 #
 # Stations are connect, ehlo, helo, starttls, mail, rcpt, data and end (of the message).  An answer
 # is a reply without its line end; 'ok': what one would say; 'hang': nothing, for good; 'wait': nothing
-# until the station is told something else, then that; 'drop': the connection is closed without a reply; at data 'drop half': closed when the first bytes of
+# until the station is told something else, then that; 'drip REPLY': a byte of it every half second;
+# 'endless REPLY': that one, which is to go on (250-...), again and again; 'flood': bytes without an end of
+# line, for good; 'drop': the connection is closed without a reply; at data 'drop half': closed when the first bytes of
 # the message have come.  Several answers are used one after the other, the last one for good.
 #
 # What arrived and what was taken down is one line of a file each, written before the answer.
@@ -218,6 +220,22 @@ sub reply
 	POSIX::_exit(0) if $answer eq 'drop';
 	return $answer if $answer eq 'drop half';
 	$answer = $usual if $answer eq 'ok';
+	if ($answer =~ s/^drip //)
+	{
+		for my $byte (split //, "$answer\r\n")
+		{
+			syswrite $socket, $byte;
+			Time::HiRes::usleep(500_000);
+		}
+		return $answer;
+	}
+	if ($answer =~ s/^endless (.*)|^flood$//)
+	{
+		my $part = defined $1 ? "$1\r\n" x 1000 : 'x' x 65536;
+		# ends with the connection
+		1 while syswrite $socket, $part;
+		POSIX::_exit(0);
+	}
 	syswrite $socket, "$answer\r\n";
 	return $answer;
 }

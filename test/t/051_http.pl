@@ -202,6 +202,11 @@ sub signatures_by
 {
 	my %fault = (
 		wrong => [ { status => 500, body => 'oops' } ],
+		interim => [ { endless => "HTTP/1.1 100 Continue\r\n\r\n" } ],
+		hints => [ { endless => "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" } ],
+		lineless => [ { endless => 'HTTP/1.1 200 OK' } ],
+		trailer => [ { start => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", endless => "X-Trailer: v\r\n" } ],
+		unasked => [ { start => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", endless => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno" } ],
 		later => [ { status => 429, headers => { 'Retry-After' => '3600' } } ],
 		date => [ { status => 503, headers => { 'Retry-After' => 'Wed, 21 Oct 2099 07:28:00 GMT' } } ],
 		absurd => [ { status => 429, headers => { 'Retry-After' => '99999999999999999999' } } ],
@@ -223,7 +228,7 @@ sub signatures_by
 
 	for my $name (sort keys %fault)
 	{
-		my $peer = $name =~ /big|headers|line/ ? $heavy : $stub;
+		my $peer = $name =~ /big|headers|line|interim|hints|trailer|unasked/ ? $heavy : $stub;
 
 		$peer->answer("/$name/", @{ $fault{$name} });
 		server($name, $peer->url . "/$name", $name eq 'cut' ? (answer_limit => '11') : (), $name =~ /hang|drip/ ? (timeout => '1s') : ());
@@ -235,7 +240,9 @@ sub signatures_by
 	my %o = map { $_ => outcome($id{$_}) } grep { !/later|date|absurd/ } sort keys %id;
 
 	is("$o{$_}{state} $o{$_}{reason} $o{$_}{attempts}", 'dead attempts 2', "$_: tried again, then given up")
-	  for qw(wrong hang drip drop half headers line nobody nowhere);
+	  for qw(wrong hang drip drop half headers line interim hints lineless nobody nowhere);
+	is("$o{trailer}{state} $o{trailer}{status} $o{trailer}{attempts}", 'sent 200 1', 'trailers without end: an answer, which broke off');
+	is("$o{unasked}{state} $o{unasked}{answer}", 'sent ok', 'what nobody has asked for is no answer');
 	is($o{wrong}{status}, 500, '500: status');
 	is($o{wrong}{answer}, 'oops', '500: answer');
 	is("$o{gone}{state} $o{gone}{reason} $o{gone}{attempts}", 'dead gone 1', '410: given up at once');
@@ -315,6 +322,20 @@ sub signatures_by
 	server('tls_off', $nginx->url('stranger'), verify => 'off');
 	server('plain', $nginx->url('http'), concurrency => 2);
 
+	# an nginx that has too much, or closes the connection
+	server('busy', $nginx->url('http'));
+	my $busy = post('busy', url => '/busy');
+	server('closing', $nginx->url('http'));
+	my $dropped = post('closing', url => '/drop');
+	ok(wait_until($chief, "SELECT count(*) = 1 FROM automation.outgoing o JOIN automation.outgoing_due d USING (id)"
+			  . " WHERE o.key::jsonb ->> 0 = '$busy' AND d.attempt = 1 AND d.due BETWEEN o.created_at + interval '59 min' AND now() + interval '61 min'"),
+		'429 with Retry-After: later');
+	is(join(' ', @{ outcome($dropped) }{qw(state reason attempts)}), 'dead attempts 2', 'closed without an answer: tried again, then given up');
+	server('limited', $nginx->url('http') . '/some', schedule => '1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s');
+	my @limited = map { post('limited') } 1 .. 8;
+	is(scalar(grep { outcome($_)->{state} eq 'sent' } @limited), 8, 'with a limit of requests: all arrive in the end');
+	cmp_ok(scalar(grep { $_->{path} =~ m{^/some} && $_->{status} eq '429' } $nginx->requests), '>', 0, 'some were told to come later');
+
 	my %id = map { $_ => post($_) } qw(tls_https tls_http2 tls_wrong tls_expired tls_stranger tls_old tls_default tls_off);
 	my @plain = map { post('plain') } 1 .. 20;
 	my %o = map { $_ => outcome($id{$_}) } sort keys %id;
@@ -324,13 +345,13 @@ sub signatures_by
 	like($o{$_}{error}, qr/certificate/, "$_: says why") for qw(tls_wrong tls_expired tls_stranger tls_default);
 	is(scalar(grep { outcome($_)->{state} eq 'sent' } @plain), 20, 'many to one server');
 
-	ok($nginx->wait_for(23), 'it has taken all of them down');
+	ok($nginx->wait_for(35), 'it has taken all of them down');
 	my @requests = $nginx->requests;
 	my %protocol = map { $_->{service} => $_->{protocol} } grep { $_->{id} =~ /^msg_/ } @requests;
 	is($protocol{https}, 'HTTP/1.1', 'HTTP/1.1 unless said otherwise');
 	is($protocol{http2}, 'HTTP/2.0', 'HTTP/2');
 	is(join(' ', grep { exists $protocol{$_} } qw(wrong expired old)), '', 'to the others no request came');
-	my %connection = map { $_->{connection} => 1 } grep { $_->{service} eq 'http' && $_->{id} =~ /^msg_/ } @requests;
+	my %connection = map { $_->{connection} => 1 } grep { $_->{service} eq 'http' && $_->{id} =~ /^msg_/ && $_->{path} eq '/' } @requests;
 	cmp_ok(scalar keys %connection, '<=', 4, 'connections are used again');
 	is($proxy->count, 0, 'proxies of the environment are not asked');
 	ok(!-e "$dir/keys.log", 'keys are not written to the file that the environment names');

@@ -306,6 +306,23 @@ for my $station (qw(connect mail data))
 	$node->safe_psql('main', "SELECT automation.enable_server('impatient')");
 	is(attempt(server => 'impatient'), 'queued', "$station: hangs");
 }
+# replies a byte at a time, without an end, of a line that has none: they are given up
+my $worker = $db->query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'automation delivery'");
+my $rss = sub { my ($kb) = slurp_file("/proc/$worker/status") =~ /RssAnon:\s+(\d+) kB/; return $kb; };
+my $kept = $rss->();
+for my $answer ('drip 250 go on, but take your time', 'endless 250-more', 'flood')
+{
+	for my $station (qw(connect ehlo mail rcpt data end))
+	{
+		next if $station eq 'connect' && $answer =~ /endless/;
+		$stub->forget;
+		$stub->answer($station => $answer);
+		$node->safe_psql('main', "SELECT automation.enable_server('impatient')");
+		# the last reply may take ten minutes: who has said nothing yet may have taken the mail
+		is(attempt(server => 'impatient', options => '{"class": "transactional"}'), "$station $answer" =~ /end drip/ ? 'sent 250' : 'queued', "$station: $answer");
+	}
+}
+cmp_ok($rss->() - $kept, '<', 4096, 'and they leave no memory behind');
 $stub->forget;
 $stub->answer(end => 'drop');
 $node->safe_psql('main', "SELECT automation.enable_server('stub')");
