@@ -19,7 +19,7 @@ SELECT concat_ws(' ', 'plans a', a.type, 'for ' || u.name || ':', a.title,
 FROM activity a LEFT JOIN app_user u ON u.id = a.assignee_id WHERE a.creator_id IS NULL
 UNION ALL
 SELECT 'tags ' || c.name || ': ' || t.name FROM contact_tag ct JOIN contact c ON c.id = ct.contact_id JOIN tag t ON t.id = ct.tag_id
-WHERE ct.source IS NULL
+WHERE ct.source = 'automation'
 UNION ALL
 SELECT concat_ws(' ', c.name, 'score ' || nullif(c.score, 0), c.status, c.lead_status, 'owner ' || nullif(c.owner_id, 1))
 FROM contact c WHERE (c.score, c.owner_id) IS DISTINCT FROM (0, 1) OR c.status IS NOT NULL OR c.lead_status IS NOT NULL
@@ -67,7 +67,7 @@ BEGIN
         EXECUTE 'DROP FUNCTION ' || routine;
     END LOOP;
     TRUNCATE contact, account, deal, ticket, project, activity, note, notification, cart, sales_order, page_view, approval RESTART IDENTITY CASCADE;
-    UPDATE team_member SET assigned = 0, assigned_at = NULL;
+    DELETE FROM rotation_pool;
     UPDATE app_user SET is_active = true;
     INSERT INTO contact (name, email, owner_id, company_name, lifecycle)
     VALUES ('Ann', 'ann@buyer.example', 1, 'Acme', 'lead'), ('Bob', 'bob@buyer.example', 1, 'Acme', 'lead');
@@ -288,7 +288,7 @@ CALL automation.advance('15 days');
 SELECT outcomes();
 
 CALL stage_of('s06_passive');
-UPDATE deal SET email_count = 6;
+INSERT INTO email_message (class, direction, deal_id) SELECT 'personal', 'in', d.id FROM deal d, generate_series(1, 6);
 CALL automation.run();
 UPDATE deal SET stage_id = stage('Sales', 'Demo') WHERE id = 1;
 CALL automation.run();
