@@ -394,9 +394,10 @@ COMMENT ON FUNCTION show_site_message(contact, text) IS
     'The contact is to see a message on the site: on the page it names, or on any. page_messages() shows it at his next visit. One that '
     'waits already does not wait twice. NULL contact: nothing happens. Error: no message of that name (A12 to A14)';
 
-CREATE FUNCTION page_messages(c contact, url text) RETURNS SETOF site_message LANGUAGE sql
-BEGIN ATOMIC
-    WITH due AS (
+CREATE FUNCTION page_messages(c contact, url text) RETURNS SETOF site_message LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    -- in SQL it would name the columns of today
+    RETURN QUERY WITH due AS (
         SELECT m.id
         FROM site_message m,
              LATERAL (SELECT e.kind FROM site_message_event e WHERE e.message_id = m.id AND e.contact_id = (c).id ORDER BY e.id DESC LIMIT 1) last
@@ -408,8 +409,8 @@ BEGIN ATOMIC
     ), shown AS (
         INSERT INTO site_message_event (message_id, contact_id, kind) SELECT d.id, (c).id, 'shown' FROM due d ORDER BY d.id RETURNING message_id
     )
-    SELECT m FROM site_message m JOIN shown s ON s.message_id = m.id ORDER BY m.id;
-END;
+    SELECT m.* FROM site_message m JOIN shown s ON s.message_id = m.id ORDER BY m.id;
+END $$;
 COMMENT ON FUNCTION page_messages(contact, text) IS
     'For the site: the messages the contact is to see on this page, each once (site_message_event notes that it was shown). None, unless '
     'he has opted in (contact.site_message_opt_in) and the page''s host, or a domain above it, is in tracking_site; what follows ? or # in '
