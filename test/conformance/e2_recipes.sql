@@ -22,6 +22,11 @@ SELECT conformance.yes('E26', 'series', mails('purchase_series') = '{"purchase: 
     AND EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'purchase_series' AND title = 'A week with your Boat'));
 SELECT conformance.yes('E26', 'event', mails('registration_reminder') = '{"registration: tomorrow > ann@example.com"}');
 CALL next_recipe();
+INSERT INTO custom_object_record (type, name, urgency, owner_id, custom) VALUES ('boat', 'Swan', 'high', 7, jsonb_build_object('starts_at', automation.now() + interval '2 days')) RETURNING id AS swan \gset
+INSERT INTO custom_object_link (record_id, contact_id) VALUES (:swan, :bob);
+CALL automation.advance('3 days');
+SELECT conformance.no('E26', 'a record of another type', told(7) <> '{}' OR 'registration: tomorrow > bob@example.com' = ANY (mails('registration_reminder')));
+CALL next_recipe();
 DROP FUNCTION urgent_ticket, purchase_series, registration_reminder;
 
 -- E27, a custom object changes: billing, deal owners, guests
@@ -48,6 +53,25 @@ CALL automation.advance('3 days');
 SELECT conformance.no('E27', 'a reminder of the old time', 'meeting: soon > ann@example.com' = ANY (mails('meeting_moved')));
 CALL automation.advance('1 day');
 SELECT conformance.yes('E27', 'a reminder', ARRAY['meeting: soon > ann@example.com', 'meeting: soon > bob@example.com'] <@ mails('meeting_moved'));
+INSERT INTO custom_object_record (type, name, custom) VALUES ('boat', 'Swan', '{"starts_at": "2020-01-01"}') RETURNING id AS swan \gset
+INSERT INTO custom_object_record (type, name) VALUES ('payment', 'June') RETURNING id AS june \gset
+INSERT INTO custom_object_link (record_id, contact_id) VALUES (:swan, :ann);
+CALL automation.run();
+CALL next_recipe();
+UPDATE custom_object_record SET status = 'solved', custom = '{"starts_at": "2020-01-02"}' WHERE id = :swan;
+UPDATE custom_object_record SET status = 'refused' WHERE id = :june;
+UPDATE custom_object_record SET status = 'open' WHERE id = :leak;
+UPDATE custom_object_record SET custom = custom || '{"room": 7}' WHERE id = :meeting;
+CALL automation.run();
+SELECT conformance.no('E27', 'other types, other values', told(1) <> '{}' OR told('Billing') <> '{}' OR cardinality(mails('meeting_moved')) > 4);
+UPDATE custom_object_record SET status = 'solved' WHERE id = :leak;
+UPDATE custom_object_record SET custom = jsonb_build_object('starts_at', automation.now() + interval '3 days') WHERE id = :meeting;
+CALL automation.run();
+SELECT conformance.yes('E27', 'solved again', told(1) = '{"help ticket solved: leak"}');
+CALL next_recipe();
+UPDATE custom_object_record SET custom = jsonb_build_object('starts_at', automation.now() + interval '4 days') WHERE id = :meeting;
+CALL automation.run();
+SELECT conformance.yes('E27', 'moved again, and again', (SELECT count(*) FROM unnest(mails('meeting_moved')) m WHERE m = 'meeting: moved > ann@example.com') = 3);
 CALL next_recipe();
 DROP FUNCTION payment_paid, ticket_solved, meeting_moved;
 
@@ -124,6 +148,7 @@ CALL automation.run();
 UPDATE deal SET status = 'won' WHERE id = :boat;
 CALL automation.run();
 SELECT conformance.no('E30', 'twice', cardinality(told('Managers')) > 1);
+SELECT conformance.no('E30', 'won is not lost', EXISTS (SELECT FROM note WHERE deal_id = :boat) OR tagged(:ann, 'lost deal'));
 CALL next_recipe();
 DROP FUNCTION deal_won, deal_lost;
 
@@ -152,6 +177,9 @@ UPDATE deal SET owner_id = NULL WHERE id = :oar;
 CALL automation.run();
 SELECT conformance.yes('E32', 'told and task', told(2) = '{"you own Boat now"}' AND tasks(:boat) = '{"call: Say hello: Boat / Bruno Costa"}');
 SELECT conformance.no('E32', 'the old owner; a deal that has none any more', told(1) <> '{}' OR tasks(:oar) <> '{}');
+UPDATE deal SET owner_id = 3 WHERE id = :boat;
+CALL automation.run();
+SELECT conformance.yes('E32', 'the next owner', told(3) = '{"you own Boat now"}' AND cardinality(tasks(:boat)) = 2);
 CALL next_recipe();
 DROP FUNCTION deal_owner;
 
@@ -184,6 +212,15 @@ SELECT conformance.no('E33', 'another pipeline, a move within', tasks(:oar) <> '
 SELECT new_deal('Mast', 'Sales', 'New', :bob) AS mast \gset
 CALL automation.run();
 SELECT conformance.yes('E33', 'by creation', 'sales: a call > bob@example.com' = ANY (mails('enters_pipeline')));
+CALL next_recipe();
+SELECT new_contact('Fay') AS fay \gset
+UPDATE contact SET lifecycle = 'subscriber' WHERE id = :fay;
+UPDATE deal SET pipeline_id = pipeline('Enterprise'), stage_id = stage('Enterprise', 'New') WHERE id = :boat;
+CALL automation.run();
+UPDATE deal SET pipeline_id = pipeline('Sales'), stage_id = stage('Sales', 'New') WHERE id = :boat;
+CALL automation.advance('8 days');
+SELECT conformance.yes('E33', 'a deal that comes back', told('Sales') = '{"new in the pipeline: Boat"}');
+SELECT conformance.no('E33', 'marketing to who is no lead', 'marketing: weekly > fay@example.com' = ANY (mails('marketing_series')));
 CALL next_recipe();
 DROP FUNCTION enters_pipeline, marketing_series;
 
@@ -256,6 +293,12 @@ SELECT conformance.yes('E37', 'mail to the primary contact', mails('unhappy_mail
 INSERT INTO email_message (class, direction, contact_id, deal_id, sentiment) VALUES ('personal', 'in', :ann, :boat, 'negative');
 CALL automation.run();
 SELECT conformance.no('E37', 'neutral; again in the same week', tasks(:oar) <> '{}' OR cardinality(tasks(:boat)) > 1);
+INSERT INTO email_message (class, direction, contact_id, deal_id, sentiment) VALUES ('personal', 'out', :bob, :oar, 'negative');
+CALL automation.advance('8 days');
+SELECT conformance.no('E37', 'what we write ourselves', tasks(:oar) <> '{}');
+INSERT INTO email_message (class, direction, contact_id, deal_id, sentiment) VALUES ('personal', 'in', :ann, :boat, 'negative');
+CALL automation.run();
+SELECT conformance.yes('E37', 'the week after', cardinality(tasks(:boat)) = 2);
 CALL next_recipe();
 DROP FUNCTION unhappy_mail;
 
@@ -343,6 +386,10 @@ SELECT conformance.yes('E43', 'one each', (SELECT array_agg(owner_id ORDER BY ow
 SELECT conformance.yes('E43', 'told', cardinality(told(4)) = 1 AND cardinality(told(5)) = 1);
 SELECT conformance.no('E43', 'a small deal', (SELECT owner_id <> 1 FROM deal WHERE id = :sail));
 SELECT conformance.no('E43', 'one that a senior owns', (SELECT owner_id <> 5 FROM deal WHERE id = :mast));
+SELECT new_deal('Keel') AS keel \gset
+UPDATE deal SET value = 90000, stage_id = stage('Sales', 'Demo') WHERE id = :keel;
+CALL automation.run();
+SELECT conformance.no('E43', 'another stage', (SELECT owner_id <> 1 FROM deal WHERE id = :keel));
 CALL next_recipe();
 DROP FUNCTION senior_sales;
 
@@ -356,6 +403,11 @@ SELECT conformance.yes('E44', 'sales', told(2) = '{"demo form: Ann"}');
 SELECT conformance.yes('E44', 'a manager', told('Managers') = '{"demo form of somebody nobody looks after: Bob"}');
 SELECT conformance.yes('E44', 'support', told('Support') = '{"Ann reads the help"}');
 SELECT conformance.no('E44', 'another form, another page, twice a day', cardinality(told(2)) > 1 OR cardinality(told('Support')) > 1);
+INSERT INTO form_submission (form_id, contact_id) VALUES (form('Demo'), :ann);
+CALL automation.advance('2 days');
+INSERT INTO page_view (contact_id, url) VALUES (:ann, 'https://example.com/help/start');
+CALL automation.run();
+SELECT conformance.yes('E44', 'the next form, the next day', cardinality(told(2)) = 2 AND cardinality(told('Support')) = 2);
 CALL next_recipe();
 DROP FUNCTION tell_sales, tell_support;
 
@@ -373,6 +425,9 @@ SELECT conformance.yes('E45', 'three Tuesdays', mails('tuesday_promotion') = '{"
     AND (SELECT bool_and(to_char(created_at AT TIME ZONE 'Europe/Paris', 'FMDay HH24') = 'Tuesday 11') FROM automation.deliveries WHERE workflow = 'tuesday_promotion'));
 SELECT conformance.yes('E45', 'a week apart', (SELECT count(DISTINCT created_at::date) = 3 AND max(created_at::date) - min(created_at::date) = 14 FROM automation.deliveries WHERE workflow = 'tuesday_promotion'));
 SELECT conformance.no('E45', 'who is no lead', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'tuesday_promotion' AND target = 'bob@example.com'));
+UPDATE contact SET lifecycle = 'subscriber' WHERE id = :bob;
+CALL automation.advance('8 days');
+SELECT conformance.no('E45', 'another value', 'promotion 1 > bob@example.com' = ANY (mails('tuesday_promotion')));
 CALL next_recipe();
 DROP FUNCTION tuesday_promotion;
 
@@ -408,6 +463,16 @@ SELECT conformance.yes('E47', 'company phone to deals', (SELECT bool_and(custom 
 SELECT conformance.yes('E47', 'lead status is cleared', (SELECT lead_status IS NULL FROM contact WHERE id = :ann));
 SELECT conformance.yes('E47', 'orders are counted', (SELECT order_count FROM account WHERE id = :bell) = 2);
 SELECT conformance.no('E47', 'records of others', (SELECT custom <> '{}' FROM deal WHERE id = :oar) OR (SELECT lead_status IS NULL FROM contact WHERE id = :bob));
+UPDATE deal SET status = 'won' WHERE id = :oar;
+UPDATE contact SET country = 'DE', lead_status = 'warm' WHERE id = :ann;
+UPDATE account SET phone = NULL WHERE id = :bell;
+UPDATE deal SET status = 'open' WHERE id = :sail;
+CALL automation.run();
+UPDATE deal SET status = 'lost' WHERE id = :sail;
+CALL automation.run();
+SELECT conformance.yes('E47', 'the next change, too', (SELECT bool_and(custom ->> 'country' = 'DE' AND custom ->> 'company_phone' IS NULL) FROM deal WHERE id IN (:boat, :sail))
+    AND (SELECT lead_status IS NULL FROM contact WHERE id = :ann));
+SELECT conformance.no('E47', 'a deal that is won clears nothing', (SELECT lead_status IS NULL FROM contact WHERE id = :bob));
 CALL next_recipe();
 DROP FUNCTION country_to_deals, phone_to_deals, lost_lead, count_orders;
 
