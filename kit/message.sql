@@ -130,8 +130,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION automated_mail(text, contact, jsonb, text) IS
     'Message for SEND: an automated mail out of a template. If its class is marketing, it reaches marketing contacts only '
-    '(contact.is_marketing): others are skipped, reason not_marketing, or not_subscribed if they took themselves off, all mails or the type of communication '
-    'that the template names as its list (contact_subscription). What is transactional reaches everybody. NULL contact, or one in the bin: no message. Error: no such template (A15, A19, S56 to S58)';
+    '(contact.is_marketing): others are skipped, reason not_marketing, or not_subscribed if they took themselves off, all mails or the '
+    'type of communication that the template names as its list (contact_subscription). What is transactional reaches everybody. '
+    'NULL contact, or one in the bin: no message. Error: no such template (A15, A19, S56 to S58)';
 
 CREATE FUNCTION personal_mail(template text, c contact, sender text, vars jsonb DEFAULT NULL, thread text DEFAULT NULL,
                               cc text DEFAULT NULL, bcc text DEFAULT NULL)
@@ -151,7 +152,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION personal_mail(text, contact, text, jsonb, text, text, text) IS
     'Message for SEND: a mail from one person to one, out of a template; it needs no subscription. sender: a connected mailbox, '
-    'sender_of(deal) for example, whose user''s name is shown with it; vars: tokens(contact) unless given, tokens(deal) for mails about a deal; thread: first or previous '
+    'sender_of(deal) for example, whose user''s name is shown with it; vars: tokens(contact) unless given, tokens(deal) for mails about '
+    'a deal; thread: first or previous '
     'continues the mails of this run of the workflow to the contact, or the id of a delivery to him; cc, bcc: addresses, separated by '
     'commas. NULL contact, or one in the bin: no message. Errors: the mailbox is not connected, no such template (A03 to A08, S53)';
 
@@ -405,7 +407,8 @@ BEGIN
           AND (m.url IS NULL OR m.url = regexp_replace(page_messages.url, '[?#].*$', ''))
           AND EXISTS (SELECT FROM contact x WHERE x.id = (c).id AND x.site_message_opt_in AND x.deleted_at IS NULL)
           AND EXISTS (SELECT FROM tracking_site s
-                      WHERE right('.' || lower(substring(page_messages.url FROM '^[A-Za-z][A-Za-z0-9+.-]*://([^/:?#]+)')), length(s.domain) + 1) = '.' || lower(s.domain))
+                      WHERE right('.' || lower(substring(page_messages.url FROM '^[A-Za-z][A-Za-z0-9+.-]*://([^/:?#]+)')), length(s.domain) + 1)
+                            = '.' || lower(s.domain))
     ), shown AS (
         INSERT INTO site_message_event (message_id, contact_id, kind) SELECT d.id, (c).id, 'shown' FROM due d ORDER BY d.id RETURNING message_id
     )
@@ -508,7 +511,8 @@ END;
 COMMENT ON FUNCTION note_inbound(bigint) IS
     'Notes among the CRM''s events (email_event) what came back about a mail: a row of automation.inbound of kind delivered, open, click, '
     'reply or unsubscribe. The mail is noted if it was not yet. Who has unsubscribed leaves the mailing list that the mail named, by '
-    'himself (unsubscribe_source contact), or the type of communication of that name; if it named none, or he complained, all of them, and contact.unsubscribed is set. For a workflow '
+    'himself (unsubscribe_source contact), or the type of communication of that name; if it named none, or he complained, all of them, '
+    'and contact.unsubscribed is set. For a workflow '
     'with AFTER INSERT ON automation.inbound. Members machine (a program opened it) and user_agent of detail are kept. NULL: there was '
     'nothing to note among the events (T06, T17)';
 
