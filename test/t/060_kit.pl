@@ -1,10 +1,12 @@
 # The CRM of install_crm(): two calls at the same time; dump and restore with what
-# its user has added; what DROP EXTENSION leaves of it, and how that is mended.
+# its user has added; what DROP EXTENSION leaves of it, and how that is mended; the examples
+# of doc/crm.md.
 use strict;
 use warnings;
 
 use FindBin;
 use AutomationTest qw(owner_database wait_until);
+use PageExamples qw(examples plain);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,7 +16,11 @@ $ENV{PGUSER} = 'postgres';
 
 my $node = PostgreSQL::Test::Cluster->new('kit');
 $node->init(extra => [ '-U', 'postgres' ]);
-$node->append_conf('postgresql.conf', "fsync = off\n");
+$node->append_conf('postgresql.conf', q{
+fsync = off
+shared_preload_libraries = 'pg_cron'
+cron.database_name = 'page'
+});
 $node->start;
 owner_database($node, 'work', 'app');
 $node->safe_psql('work', 'GRANT CREATE ON DATABASE work TO app');
@@ -168,5 +174,20 @@ is( join("\n", grep { $words !~ /\b$_\b/ } split /\n/, $node->safe_psql('work', 
 SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AND prorettype <> 'trigger'::regtype
 	AND obj_description(oid, 'pg_proc') !~ '^(Internal|Used by|For|Raises|Error)' ORDER BY 1})),
 	'', 'and every function');
+
+# ... and its examples run, in their order
+owner_database($node, 'page', 'app');
+$node->safe_psql('page', 'CREATE EXTENSION pg_cron; GRANT CREATE ON DATABASE page TO app');
+foreach my $example (examples($page))
+{
+	my ($output, $errors);
+	my $user = $example->{sql} =~ /\A-- as superuser/ ? 'postgres' : 'app';
+	my $ok = IPC::Run::run(
+		[ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-U', $user, '-d', 'page', '-f', '-' ],
+		'<', \"SET client_min_messages = error;\n$example->{sql}", '>', \$output, '2>', \$errors);
+	ok($ok, "doc/crm.md: the example at line $example->{line}") || diag($errors);
+	is(plain($output), plain($example->{shown}), 'and what it shows') if $ok && defined $example->{shown};
+}
+is($node->safe_psql('page', 'SELECT name, hold, note FROM automation.workflows WHERE hold IS NOT NULL'), '', 'no workflow of the page is held');
 
 done_testing();
