@@ -24,6 +24,7 @@
 #   drip     seconds between one byte and the next, from the status line on
 #   hang     1: never answers, but keeps the connection
 #   endless  bytes that are sent again and again, for good, in place of an answer, or behind what is given as start
+#   wait     1: answers when the path is told another answer, with that
 #   close    1: closes the connection after the answer
 #   drop     'body': once the request is there it resets the connection without an answer;
 #            'head': as soon as the head is there, before the body is read (and not taken
@@ -252,9 +253,11 @@ sub run
 
 		for my $c (@connections)
 		{
+			$patience = 0.05 if $c->{waiting} && $patience > 0.05;
 			next unless length $c->{out} && $c->{from} > $now;
 			$patience = $c->{from} - $now if $c->{from} - $now < $patience;
 		}
+		$self->look_again($_) for grep { $_->{waiting} } @connections;
 		my ($readable, $writable) = IO::Select::select($readers, $writers, undef, $patience);
 		for my $socket (@{ $readable // [] })
 		{
@@ -310,7 +313,7 @@ sub read_from
 	return if !defined $got && ($!{EAGAIN} || $!{EINTR});
 	return $self->end($c) unless $got;
 	# one answer after the other
-	$self->serve($c) unless length $c->{out} || $c->{hung};
+	$self->serve($c) unless length $c->{out} || $c->{hung} || $c->{waiting};
 	return;
 }
 
@@ -342,7 +345,19 @@ sub serve
 	$answer = $self->choose($request->{path});
 	$self->take_down($c, $request, $body);
 	$answer = { %$answer, close => 1 } if lc($request->{headers}{connection} // '') eq 'close';
-	$self->reply($c, $answer, $request->{method});
+	$self->reply($c, $answer, $request);
+	return;
+}
+
+# Of one that waits: has its path been told another answer?
+sub look_again
+{
+	my ($self, $c) = @_;
+	my $request = $c->{waiting};
+
+	return if $self->choose($request->{path}, 1)->{wait};
+	delete $c->{waiting};
+	$self->reply($c, $self->choose($request->{path}), $request);
 	return;
 }
 
@@ -426,13 +441,19 @@ sub choose
 
 sub reply
 {
-	my ($self, $c, $answer, $method) = @_;
+	my ($self, $c, $answer, $request) = @_;
+	my $method = $request->{method};
 	my $status = $answer->{status} // 200;
 	my $drop = $answer->{drop} // '';
 	my $body = defined $answer->{body} ? MIME::Base64::decode_base64($answer->{body}) : 'x' x ($answer->{size} // 0);
 	my $out = "HTTP/1.1 $status Told\r\n";
 
 	return $self->end($c, 1) if $drop eq 'body' || $drop eq 'head';
+	if ($answer->{wait})
+	{
+		$c->{waiting} = $request;
+		return;
+	}
 	if ($answer->{hang})
 	{
 		$c->{hung} = 1;

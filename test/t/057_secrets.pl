@@ -1,7 +1,7 @@
 # What is secret or personal, put wherever it can be put: credentials of mappings and of a file,
 # headers, URLs, bodies, subjects and recipients of messages, rows, texts of errors, answers of
 # peers. It arrives where it is for, and is neither in the server's log, whatever that is told to
-# log, nor in pg_stat_activity, nor in what other roles can read.
+# log, nor in pg_stat_activity, nor in pg_stat_statements, nor in what other roles can read.
 use strict;
 use warnings;
 
@@ -27,10 +27,10 @@ print $file "bearer = canary-of-the-file\n";
 close $file;
 chmod 0600, "$dir/secrets" or die $!;
 
-# What the mappings are made by is not logged: that is what the page says to do.
+# What the mappings are made by is neither logged nor kept: that is what the page says to do.
 my $node = new_server('secrets', "log_min_messages = debug1\nlog_statement = all\nlog_min_error_statement = debug1\n"
 	  . "log_parameter_max_length = 0\nlog_parameter_max_length_on_error = 0\nautomation.retry_delay = '1h'\nautomation.max_attempts = 2\n"
-	  . "track_activity_query_size = 64kB\n");
+	  . "track_activity_query_size = 64kB\nshared_preload_libraries = 'automation, pg_stat_statements'\npg_stat_statements.track = all\n");
 owner_database($node, 'main', $_) for qw(app nosy);
 
 # Logs nothing of it, from the first statement on.
@@ -38,7 +38,7 @@ sub quietly
 {
 	my ($role, $sql) = @_;
 	$node->safe_psql('main', "SET SESSION AUTHORIZATION $role; SET search_path = $role;\n$sql",
-		connstr => $node->connstr('main') . " options='-c log_statement=none -c log_min_messages=fatal -c log_min_error_statement=panic'");
+		connstr => $node->connstr('main') . " options='-c log_statement=none -c log_min_messages=fatal -c log_min_error_statement=panic -c pg_stat_statements.track=none'");
 	return;
 }
 
@@ -159,6 +159,11 @@ is(scalar @said, 0, 'nothing in the log') or diag(join("\n", @said[ 0 .. ($#said
 like($log, qr/DEBUG:|statement: /, 'which has everything else');
 is(join("\n", grep { $_ =~ $lines } sort keys %activity), '', 'nothing in pg_stat_activity');
 ok(scalar(grep { /automation delivery/ } keys %activity), 'which has the delivery worker');
+
+$node->safe_psql('main', 'CREATE EXTENSION pg_stat_statements');
+my $statements = $node->safe_psql('main', q{SELECT string_agg(query, E'\n') FROM pg_stat_statements});
+is(join("\n", grep { $_ =~ $lines } split /\n/, $statements), '', 'nothing in pg_stat_statements');
+like($statements, qr/INSERT INTO seen/, 'which has the statements of workflows');
 
 # every view, and every table that everybody may read, as somebody who may use the servers, too
 my @readable = split /\n/, $node->safe_psql('main', q{
