@@ -79,7 +79,7 @@ SELECT conformance.no('A119', 'a deal made by hand', EXISTS (SELECT FROM deal_la
 DROP FUNCTION a119;
 
 -- A120, a reminder that is due when the deal goes stale; it moves with the deal
-CREATE FUNCTION a120(d deal) RETURNS bigint LANGUAGE workflow AS $$
+CREATE FUNCTION going_stale(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT OR UPDATE OF stage_id;
   ENROLL REPLACE;
 BEGIN
@@ -97,7 +97,7 @@ SELECT conformance.yes('A120', 'due at the rotting date of its stage',
      FROM activity a JOIN deal d ON d.id = a.deal_id WHERE d.id = :slow AND a.deleted_at IS NULL));
 SELECT conformance.no('A120', 'the one of the earlier stage', (SELECT count(*) <> 1 FROM activity WHERE deal_id = :slow AND deleted_at IS NOT NULL));
 SELECT conformance.no('A120', 'a deal that cannot rot', EXISTS (SELECT FROM activity WHERE deal_id = :loose));
-DROP FUNCTION a120;
+DROP FUNCTION going_stale;
 
 -- A121, a project of the deal that is won; A122, its fields
 CREATE FUNCTION a121(d deal) RETURNS bigint LANGUAGE workflow AS $$

@@ -262,7 +262,7 @@ SELECT conformance.no('F23', 'paths more than one apart', (SELECT max(n) - min(n
 DROP FUNCTION f22, f23;
 
 -- F24, an A/B test with a winner: who belongs to it is a condition, its measure a goal; then newcomers get the better path
-CREATE FUNCTION f24(c contact) RETURNS bigint LANGUAGE workflow AS $$
+CREATE FUNCTION offer_test(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT WHEN new.country = 'FR';
 DECLARE
   offer text;
@@ -272,21 +272,21 @@ BEGIN
   WAIT FOR '10 days';
   GOAL bought WHEN c.status = 'customer';
 END $$;
-SELECT automation.decide('f24', split => 'offer', goal => 'bought', after => '5 days', at_least => 20);
+SELECT automation.decide('offer_test', split => 'offer', goal => 'bought', after => '5 days', at_least => 20);
 INSERT INTO contact (first_name, country) SELECT 'Test ' || n, 'FR' FROM generate_series(1, 40) n;
 INSERT INTO contact (first_name, country) VALUES ('Dora', 'DE') RETURNING id AS dora \gset
 CALL automation.run();
 SELECT conformance.no('F24', 'who does not meet the conditions gets a path', conformance.hits('F24', :dora) > 0);
-SELECT conformance.yes('F24', 'twenty on each path', (SELECT bool_and(people = 20) AND count(*) = 2 FROM automation.splits WHERE workflow = 'f24'));
+SELECT conformance.yes('F24', 'twenty on each path', (SELECT bool_and(people = 20) AND count(*) = 2 FROM automation.splits WHERE workflow = 'offer_test'));
 UPDATE contact SET status = 'customer' WHERE id IN (SELECT key::bigint FROM conformance.hit WHERE id = 'F24' AND what = 'gift');
 CALL automation.run();
-SELECT conformance.no('F24', 'a winner before the time is over', EXISTS (SELECT FROM automation.splits WHERE workflow = 'f24' AND winner));
+SELECT conformance.no('F24', 'a winner before the time is over', EXISTS (SELECT FROM automation.splits WHERE workflow = 'offer_test' AND winner));
 CALL automation.advance('6 days');
 INSERT INTO contact (first_name, country) SELECT 'Later ' || n, 'FR' FROM generate_series(1, 4) n;
 CALL automation.run();
-SELECT conformance.yes('F24', 'the better path has won', (SELECT arm || ' ' || reason FROM automation.splits WHERE workflow = 'f24' AND winner) = 'gift significant');
+SELECT conformance.yes('F24', 'the better path has won', (SELECT arm || ' ' || reason FROM automation.splits WHERE workflow = 'offer_test' AND winner) = 'gift significant');
 SELECT conformance.yes('F24', 'newcomers get it', (SELECT array_agg(DISTINCT h.what) FROM conformance.hit h JOIN contact c ON c.id = h.key::bigint WHERE h.id = 'F24' AND c.first_name LIKE 'Later%') = '{gift}');
-DROP FUNCTION f24;
+DROP FUNCTION offer_test;
 
 -- F25, a conditional split: everybody takes one path until a condition holds, from then on the other, also when it holds no longer
 CREATE FUNCTION f25(c contact) RETURNS bigint LANGUAGE workflow AS $$

@@ -89,7 +89,7 @@ SELECT conformance.yes('F31', 'the caller goes on', conformance.hits('F31', :oar
 DROP FUNCTION f31, f31_target;
 
 -- F32, only into a workflow of the same type of record
-CREATE FUNCTION f32_contacts(c contact) RETURNS bigint LANGUAGE workflow AS $$
+CREATE FUNCTION thank_contact(c contact) RETURNS bigint LANGUAGE workflow AS $$
   ENROLL AGAIN;
 BEGIN
   SELECT conformance.hit('F32', c.id);
@@ -98,19 +98,19 @@ SELECT conformance.refused('F32', 'a deal into a workflow of contacts', $sql$
 CREATE FUNCTION f32(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT;
 BEGIN
-  SELECT f32_contacts(d);
-END $$ $sql$, '%function f32_contacts(deal) does not exist%');
+  SELECT thank_contact(d);
+END $$ $sql$, '%function thank_contact(deal) does not exist%');
 CREATE FUNCTION f32(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status TO 'won';
 BEGIN
-  SELECT f32_contacts(c) FROM contact c JOIN deal_contact dc ON dc.contact_id = c.id WHERE dc.deal_id = d.id;
+  SELECT thank_contact(c) FROM contact c JOIN deal_contact dc ON dc.contact_id = c.id WHERE dc.deal_id = d.id;
 END $$;
 SELECT new_contact('Ann') AS ann \gset
 SELECT new_deal('Boat', 'Sales', 'New', :ann) AS boat \gset
 UPDATE deal SET status = 'won' WHERE id = :boat;
 CALL automation.run();
 SELECT conformance.yes('F32', 'the contacts of the deal are of the right type', conformance.hits('F32', :ann) = 1);
-DROP FUNCTION f32, f32_contacts;
+DROP FUNCTION f32, thank_contact;
 
 -- F33, who is in the target already is not enrolled again; the history says so, and the record goes on with the next step
 CREATE FUNCTION f33_target(c contact) RETURNS bigint LANGUAGE workflow AS $$
@@ -197,7 +197,7 @@ SELECT conformance.yes('F36', 'the next one', (SELECT array_agg(title ORDER BY i
 DROP FUNCTION f36_first, f36_next;
 
 -- F37, event, condition, actions: without the condition no action
-CREATE FUNCTION f37(d deal) RETURNS bigint LANGUAGE workflow AS $$
+CREATE FUNCTION big_deal_won(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status TO 'won' WHEN new.value >= 1000;
 BEGIN
   INSERT INTO activity (type, title, deal_id) VALUES ('task', 'Set up', d.id);
@@ -209,7 +209,7 @@ UPDATE deal SET status = 'won' WHERE id IN (:big, :small);
 CALL automation.run();
 SELECT conformance.yes('F37', 'all actions', EXISTS (SELECT FROM activity WHERE deal_id = :big) AND EXISTS (SELECT FROM note WHERE deal_id = :big));
 SELECT conformance.no('F37', 'an action without the condition', EXISTS (SELECT FROM activity WHERE deal_id = :small) OR EXISTS (SELECT FROM note WHERE deal_id = :small));
-DROP FUNCTION f37;
+DROP FUNCTION big_deal_won;
 
 -- F38, steps in their order, each when the contact arrives at it; F39, delays too, for all records that travel through it
 CREATE FUNCTION f38(c contact) RETURNS bigint LANGUAGE workflow AS $$

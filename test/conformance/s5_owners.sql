@@ -129,13 +129,13 @@ DROP FUNCTION s76;
 
 -- S77, a user is deactivated: workflows that are about him go on; he is only given nothing new
 -- S78, unless an administrator stops them
-CREATE FUNCTION s77(d deal) RETURNS bigint LANGUAGE workflow AS $$
+CREATE FUNCTION follow_up(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT WHEN new.owner_id IS NOT NULL;
 BEGIN
   WAIT FOR '1 day';
   SELECT conformance.hit('S77', d.id);
 END $$;
-CREATE FUNCTION s77_handover(u app_user) RETURNS bigint LANGUAGE workflow AS $$
+CREATE FUNCTION handover(u app_user) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF is_active FROM true TO false;
   ENROLL AGAIN;
 BEGIN
@@ -153,27 +153,27 @@ SELECT conformance.no('S77', 'those that are won', (SELECT owner_id <> 1 FROM de
 SELECT conformance.no('S77', 'he gets anything new', EXISTS (SELECT FROM generate_series(1, 4) n WHERE rotate('Sales') = 1));
 SELECT new_deal('Three') AS three \gset
 CALL automation.run();
-SELECT automation.pause('s77', hold => true);
+SELECT automation.pause('follow_up', hold => true);
 SELECT new_deal('Four') AS four \gset
 CALL automation.advance('2 days');
-SELECT conformance.yes('S78', 'it stands still', (SELECT w.entry = 'paused' FROM automation.workflows w WHERE w.name = 's77') AND conformance.hits('S77', :three) = 0);
-SELECT conformance.no('S78', 'anybody enters', conformance.hits('S77', :four) > 0 OR EXISTS (SELECT FROM automation.enrollments WHERE workflow = 's77' AND subject_key = :four::text));
+SELECT conformance.yes('S78', 'it stands still', (SELECT w.entry = 'paused' FROM automation.workflows w WHERE w.name = 'follow_up') AND conformance.hits('S77', :three) = 0);
+SELECT conformance.no('S78', 'anybody enters', conformance.hits('S77', :four) > 0 OR EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'follow_up' AND subject_key = :four::text));
 \c - stranger
 SET search_path = try, crm;
 DO $$
 BEGIN
-    PERFORM automation.resume('s77');
+    PERFORM automation.resume('follow_up');
     RAISE 'was not refused';
 EXCEPTION WHEN insufficient_privilege OR undefined_function OR undefined_object THEN
 END $$;
 \c - app
 SET search_path = try, crm;
-SELECT conformance.no('S78', 'a stranger switches it on again', (SELECT w.entry <> 'paused' FROM automation.workflows w WHERE w.name = 's77'));
-SELECT automation.resume('s77');
+SELECT conformance.no('S78', 'a stranger switches it on again', (SELECT w.entry <> 'paused' FROM automation.workflows w WHERE w.name = 'follow_up'));
+SELECT automation.resume('follow_up');
 CALL automation.advance('2 days');
 SELECT conformance.yes('S78', 'switched on again it goes on', conformance.hits('S77', :three) = 1);
-DROP FUNCTION s77;
-DROP FUNCTION s77_handover;
+DROP FUNCTION follow_up;
+DROP FUNCTION handover;
 UPDATE app_user SET is_active = true;
 
 -- S79, me: the user who works as the role that owns the workflow

@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $top = "$FindBin::Bin/../..";
-my %system = (hubspot => 'HS');
+my %system = (hubspot => 'HS', activecampaign => 'AC', pipedrive => 'PD');
 
 # A text without what is put differently in a page: blanks.
 sub lines
