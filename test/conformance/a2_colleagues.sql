@@ -19,6 +19,7 @@ CREATE FUNCTION a25(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status TO 'won';
 BEGIN
   SEND internal_mail(app_user('Fatou Gaye'), 'Won', d.title || ' is won');
+  SEND internal_mail(app_user('Emil Faure'), 'Won', 'he has left');
   SEND internal_mail(u, 'Won: ' || d.title, format('%s, %s is worth %s', u.name, d.title, round(d.value))) FROM members_of('Senior sales') u;
   SEND internal_mail(u, 'Yours is won', d.title) FROM owner_of(d) u;
 END $$;
@@ -31,7 +32,7 @@ SELECT conformance.yes('A25', 'internal mails, of text', count(*) = 3 AND bool_a
 FROM automation.deliveries WHERE workflow = 'a25' AND subject_key = :big::text;
 SELECT conformance.no('A25', 'a mail that somebody could have unsubscribed from', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND class = 'marketing'));
 SELECT conformance.yes('A26', 'the user', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND subject_key = :big::text AND address = 'fatou@example.com' AND body = 'Big is won'));
-SELECT conformance.no('A26', 'another user', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND title = 'Won' AND address <> 'fatou@example.com'));
+SELECT conformance.no('A26', 'another user, or one who is no longer active', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND title = 'Won' AND address <> 'fatou@example.com'));
 SELECT conformance.yes('A27', 'the team''s active members', array_agg(address) = '{dora@example.com}' AND min(body) = 'Dora Engel, Big is worth 1000')
 FROM automation.deliveries WHERE workflow = 'a25' AND subject_key = :big::text AND title = 'Won: Big';
 SELECT conformance.no('A27', 'who is no longer active, or of another team', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND address IN ('emil@example.com', 'bruno@example.com')));
