@@ -83,8 +83,8 @@ CREATE FUNCTION going_stale(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT OR UPDATE OF stage_id;
   ENROLL REPLACE;
 BEGIN
-  UPDATE activity SET deleted_at = now() WHERE deal_id = d.id AND title = 'Going stale' AND status = 'open' AND deleted_at IS NULL;
-  SELECT create_activity(d, 'task', 'Going stale', rotten_at(d)) WHERE rotten_at(d) IS NOT NULL;
+  UPDATE activity SET deleted_at = now() WHERE deal_id = d.id AND title = 'going stale' AND status = 'open' AND deleted_at IS NULL;
+  SELECT create_activity(d, 'task', 'going stale', rotten_at(d)) WHERE rotten_at(d) IS NOT NULL;
 END $$;
 SELECT new_deal('Slow', 'Sales', 'New', :ann) AS slow \gset
 INSERT INTO deal (title) VALUES ('Of no pipeline') RETURNING id AS loose \gset

@@ -187,7 +187,17 @@ SELECT conformance.yes('S40', 'a hundred of them', (SELECT count(DISTINCT addres
 SELECT conformance.no('S40', 'the one after those',
                       EXISTS (SELECT FROM automation.deliveries WHERE workflow = 's40' AND address IN ('p101@large.example.com', 'p102@large.example.com', 'p103@large.example.com')));
 SELECT count(automation.settle(id, 'dead')) FROM automation.deliveries WHERE workflow = 's40' AND state = 'queued' \gset
-DROP FUNCTION s40;
+-- all of them, where that is wanted
+CREATE FUNCTION s40_all(a account) RETURNS bigint LANGUAGE workflow AS $$
+  ENROLL AGAIN;
+BEGIN
+  SEND email('thank you', p) FROM people_of(a, at_most => NULL) p;
+END $$;
+SELECT s40_all(a) FROM account a WHERE a.id = :large \g /dev/null
+CALL automation.run();
+SELECT conformance.yes('S40', 'all, if it is said', (SELECT count(*) = 103 FROM automation.deliveries WHERE workflow = 's40_all' AND state = 'queued'));
+SELECT count(automation.settle(id, 'dead')) FROM automation.deliveries WHERE workflow = 's40_all' AND state = 'queued' \gset
+DROP FUNCTION s40, s40_all;
 
 -- S41, what is made belongs to the record that is in the workflow, and to what else is chosen.  S42, it shows where it is linked
 CREATE FUNCTION s41(c contact) RETURNS bigint LANGUAGE workflow AS $$

@@ -226,8 +226,8 @@ CALL automation.advance('3 days');
 SELECT conformance.no('S88', 'what stands in a comment is done', conformance.hits('S88', :ann) <> 1);
 DROP FUNCTION s88;
 
--- S89, an action is edited: for those who come from then on
-CREATE FUNCTION s89(c contact) RETURNS bigint LANGUAGE workflow AS $$
+-- S89, an action is edited: for those who come from then on, and for those inside if it is said
+CREATE FUNCTION call_again(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT;
 BEGIN
   WAIT FOR '1 day';
@@ -235,7 +235,7 @@ BEGIN
 END $$;
 SELECT new_contact('Ann') AS ann \gset
 CALL automation.run();
-CREATE OR REPLACE FUNCTION s89(c contact) RETURNS bigint LANGUAGE workflow AS $$
+CREATE OR REPLACE FUNCTION call_again(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT;
 BEGIN
   WAIT FOR '1 day';
@@ -245,7 +245,19 @@ SELECT new_contact('Bob') AS bob \gset
 CALL automation.advance('2 days');
 SELECT conformance.yes('S89', 'the edited action', (SELECT array_agg(body) FROM note WHERE contact_id = :bob) = '{new words}');
 SELECT conformance.no('S89', 'under the feet of who was inside', EXISTS (SELECT FROM note WHERE contact_id = :ann AND body = 'new words'));
-DROP FUNCTION s89;
+SELECT new_contact('Cleo') AS cleo \gset
+CALL automation.run();
+CREATE OR REPLACE FUNCTION call_again(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT;
+BEGIN
+  WAIT FOR '1 day';
+  SELECT add_note(c, 'newest words');
+END $$;
+SELECT statement, outcome, enrollments FROM automation.migrate('call_again', dry_run => true);
+SELECT statement, outcome, enrollments FROM automation.migrate('call_again');
+CALL automation.advance('2 days');
+SELECT conformance.yes('S89', 'and for who was inside, if it is said', (SELECT array_agg(body) FROM note WHERE contact_id = :cleo) = '{newest words}');
+DROP FUNCTION call_again;
 
 -- S90, one action is taken out: the others stay, and who stood on it goes on with the next.  S91, it and all that follow
 CREATE FUNCTION s90(c contact) RETURNS bigint LANGUAGE workflow AS $$

@@ -91,6 +91,11 @@ SELECT french_leads(c) FROM contact c WHERE c.first_name = 'Ida';
 CALL automation.run();
 SELECT conformance.yes('T151', 'again, and by hand', (SELECT count(*) = 2 FROM automation.enrollments WHERE workflow = 'french_leads' AND subject_key IN (:'hal', :'ida')));
 SELECT automation.unenroll('french_leads', c) FROM contact c WHERE c.first_name = 'Ida';
+SELECT automation.backfill('french_leads', 'c.country = ''FR'' AND c.lifecycle = ''lead''', rate => 100);
+CALL automation.run();
+SELECT conformance.yes('T151', 'those who meet them already, at a rate', (SELECT array_agg(subject_key ORDER BY subject_key::bigint) FROM automation.enrollments WHERE workflow = 'french_leads')
+                       @> ARRAY[:'cid', :'dot', :'eve', :'fay', :'ida']);
+SELECT conformance.no('T151', 'one of them who is left out', EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'french_leads' AND subject_key = :'guy'));
 SELECT at, subject, event, reason, statement FROM automation.journal WHERE workflow = 'french_leads' ORDER BY at, position;
 SELECT conformance.yes('T151', 'the history says why', (SELECT array_agg(reason ORDER BY at, position) @> '{exit_when,exit_when_at_entry}' FROM automation.journal WHERE workflow = 'french_leads'));
 DROP FUNCTION french_leads;
