@@ -56,7 +56,7 @@ SELECT conformance.yes('E02', 'taken off the list', score(:eve) = -10 AND told(2
 CALL automation.advance('6 days');
 SELECT conformance.yes('E02', 'other automations end', conformance.hits('E02') = ARRAY[:'bob']);
 SELECT conformance.no('E02', 'another list', score(:bob) <> 0 OR (SELECT score FROM deal WHERE id = :oar) <> 0);
-DELETE FROM list_subscription WHERE contact_id = :bob AND list_id = list('Offers');
+DELETE FROM list_subscription WHERE contact_id IN (:bob, :eve) AND list_id = list('Offers');
 UPDATE list_subscription SET status = 'active' WHERE contact_id = :ann AND list_id = list('News');
 INSERT INTO list_subscription (contact_id, list_id, status) VALUES (:eve, list('News'), 'unconfirmed');
 CALL automation.run();
