@@ -145,7 +145,8 @@ INSERT INTO forger VALUES ('40001'), ('40P01'), ('57P01'), ('57014'), ('XX000'),
 CALL automation.run();
 CALL automation.advance('10 days');
 SELECT subject_key, state, reason, attempt, length(error) < 3000 AS cut FROM automation.enrollments WHERE workflow = 'forges' ORDER BY 1;
-SELECT last_value BETWEEN 40 AND 100 AS bounded FROM attempts;
+-- at least once for each attempt that counts; how often more depends on which retries fall together
+SELECT last_value BETWEEN 40 AND 160 AS bounded FROM attempts;
 SELECT max(octet_length(detail::text)) < 10000 AS cut FROM automation.journal WHERE workflow = 'forges';
 -- a lock that never was, for ever: given up as well
 INSERT INTO forger VALUES ('55P03');
