@@ -69,7 +69,8 @@ foreach my $name (sort keys %system)
 	{
 		next unless $piece =~ /\S/;
 		my $wanted = lines($piece);
-		ok(scalar(grep { index($_, "\n$wanted") >= 0 } @lines), "$name: it runs") || diag($piece);
+		ok(scalar(grep { index($_, "\n$wanted") >= 0 } @lines), "$name: it runs")
+			|| diag("doc/from-$name.md has lines that no file in test/conformance or examples has like that, next to each other:\n$piece");
 	}
 
 	# Code in the text
