@@ -1,4 +1,5 @@
--- Names to ids, as conditions write them: new.tag_id = tag('vip').  NULL where there is no such name.
+-- Names to ids, as conditions write them: new.tag_id = tag('vip').  NULL where there is no such name: a condition
+-- does not hold then; unknown_names() tells of it.
 
 CREATE FUNCTION tag(name text) RETURNS bigint LANGUAGE sql STABLE STRICT
 RETURN (SELECT t.id FROM tag t WHERE t.name = tag.name);
@@ -64,6 +65,38 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION no_such(text, text) IS
     'Raises the error that there is no record of that name; kind is a table with a column name, such as mailing_list';
+
+CREATE FUNCTION unknown_names(workflow regproc) RETURNS TABLE (kind text, name text) LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT DISTINCT said.kind, said.name
+    FROM pg_catalog.pg_proc p,
+         regexp_matches(p.prosrc, '\m(tag|list|static_list|form|campaign|label|event_type|conversion_type|site_message|store|product|product_category|team|app_user|pipeline|stage)\s*\(\s*''((?:[^'']|'''')*)''\s*(?:,\s*''((?:[^'']|'''')*)''\s*)?\)', 'g') m,
+         LATERAL (SELECT m[1] AS kind, replace(m[2], '''''', '''') AS name, replace(m[3], '''''', '''') AS stage) s,
+         LATERAL (SELECT s.kind, CASE WHEN s.stage IS NULL THEN s.name ELSE s.name || ', ' || s.stage END AS name,
+                         CASE s.kind
+                             WHEN 'tag' THEN tag(s.name)
+                             WHEN 'list' THEN list(s.name)
+                             WHEN 'static_list' THEN static_list(s.name)
+                             WHEN 'form' THEN form(s.name)
+                             WHEN 'campaign' THEN campaign(s.name)
+                             WHEN 'label' THEN label(s.name)
+                             WHEN 'event_type' THEN event_type(s.name)
+                             WHEN 'conversion_type' THEN conversion_type(s.name)
+                             WHEN 'site_message' THEN site_message(s.name)
+                             WHEN 'store' THEN store(s.name)
+                             WHEN 'product' THEN product(s.name)
+                             WHEN 'product_category' THEN product_category(s.name)
+                             WHEN 'team' THEN team(s.name)
+                             WHEN 'app_user' THEN app_user(s.name)
+                             WHEN 'pipeline' THEN pipeline(s.name)
+                             WHEN 'stage' THEN stage(s.name, s.stage)
+                         END AS id) said
+    WHERE p.oid = workflow AND said.id IS NULL
+    ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION unknown_names(regproc) IS
+    'Names that a workflow speaks of, as in tag(''vip''), and that are nobody''s: a condition with one holds for nothing. No row: all are known. '
+    'To be asked when a workflow is made: SELECT * FROM unknown_names(''welcome'') (T13, T71, T72, T73)';
 
 CREATE FUNCTION name_of(c contact) RETURNS text LANGUAGE sql STABLE
 RETURN coalesce((c).name, (c).email, (c).phone, 'contact ' || (c).id);

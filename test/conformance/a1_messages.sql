@@ -251,7 +251,20 @@ SELECT conformance.yes('A11', 'by Postmark, with stream and tag',
     EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a11' AND state = 'queued' AND server = 'postmark' AND class = 'transactional'
             AND headers = '{"X-PM-Message-Stream": "outbound", "X-PM-Tag": "order"}'));
 SELECT conformance.no('A11', 'marketing on that way', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a11_news'));
+SELECT conformance.yes('A11', 'and the step says why', (SELECT error LIKE '%marketing%' FROM automation.enrollments WHERE workflow = 'a11_news'));
 DROP FUNCTION a11, a11_news;
+SET client_min_messages = error;   -- it warns that there is no such server
+CREATE FUNCTION a11_not_connected(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT ON sales_order FOR SELECT new.contact_id;
+BEGIN
+  SEND email('thank you', c, server => 'postmark_eu');
+END $$;
+RESET client_min_messages;
+INSERT INTO sales_order (contact_id, total) VALUES (:ann, 10);
+CALL automation.run();
+SELECT conformance.no('A11', 'by what is not connected', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a11_not_connected'));
+SELECT conformance.yes('A11', 'the step says what is missing', (SELECT error LIKE '%postmark_eu%' FROM automation.enrollments WHERE workflow = 'a11_not_connected'));
+DROP FUNCTION a11_not_connected;
 
 -- A12, a message on the site: shown at the next visit, once, to who has opted in, where the site is tracked
 INSERT INTO tracking_site (domain) VALUES ('example.com');

@@ -19,9 +19,9 @@ CREATE FUNCTION a25(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status TO 'won';
 BEGIN
   SEND internal_mail(app_user('Fatou Gaye'), 'Won', d.title || ' is won');
-  SEND internal_mail(app_user('Emil Faure'), 'Won', 'he has left');
   SEND internal_mail(u, 'Won: ' || d.title, format('%s, %s is worth %s', u.name, d.title, round(d.value))) FROM members_of('Senior sales') u;
   SEND internal_mail(u, 'Yours is won', d.title) FROM owner_of(d) u;
+  SEND internal_mail(app_user('Emil Faure'), 'Won', 'he has left');
 END $$;
 SELECT new_deal('Big') AS big, new_deal('Nobody''s') AS nobodys \gset
 UPDATE app_user SET is_active = false WHERE name = 'Emil Faure';

@@ -198,6 +198,11 @@ SELECT conformance.yes('A108', 'we wrote: waiting on the contact', (SELECT statu
 UPDATE ticket_pipeline_setting SET on_sent_enabled = false;
 INSERT INTO email_message (class, direction, sent_from, contact_id, ticket_id) VALUES ('personal', 'out', 'ticket', :cid, :second);
 SELECT conformance.no('A108', 'switched off', (SELECT status_id <> stage('Help', 'New') FROM ticket WHERE id = :second));
+UPDATE ticket_pipeline_setting SET on_reply_enabled = true, on_reply_status_id = stage('Help', 'Waiting on us');
+INSERT INTO conversation_thread (ticket_id, is_creating_thread, channel) VALUES (:ticket, true, 'email') RETURNING id AS thread \gset
+INSERT INTO email_message (class, direction, contact_id, thread_id) VALUES ('personal', 'in', :cid, :thread) RETURNING id AS asked \gset
+INSERT INTO email_message (class, direction, contact_id, thread_id, in_reply_to) VALUES ('personal', 'in', :cid, :thread, :asked);
+SELECT conformance.yes('A108', 'the contact answered: waiting on us', (SELECT status_id = stage('Help', 'Waiting on us') FROM ticket WHERE id = :ticket));
 SELECT set_ticket_status(t, 'Closed') FROM ticket t WHERE id = :second;
 SELECT conformance.yes('A108', 'by a step', (SELECT status_id = stage('Help', 'Closed') AND closed_at IS NOT NULL FROM ticket WHERE id = :second));
 SELECT conformance.refused('A108', 'a status that is not there', format($q$ SELECT set_ticket_status(t, 'Done') FROM ticket t WHERE id = %s $q$, :second), 'pipeline "Help" has no stage "Done"');

@@ -176,6 +176,7 @@ UPDATE sales_order SET status = 'returned' WHERE id = (SELECT min(id) FROM sales
 CALL automation.run();
 SELECT conformance.yes('A102', 'down', (SELECT custom = '{"orders bought": 2}' FROM contact WHERE id = :ann));
 SELECT conformance.no('A102', 'another record, one that is associated', (SELECT custom <> '{}' OR score <> 0 FROM contact WHERE id = :bob) OR (SELECT score <> 0 FROM deal WHERE id = :hers));
+SELECT conformance.refused('A102', 'a property of other records', $$ SELECT increase_property(c, 'deal.score') FROM contact c $$, 'contact has no property "deal.score"');
 SELECT conformance.refused('A102', 'a property that is no number', $$ SELECT increase_property(c, 'birthday') FROM contact c $$, 'property "birthday" of contact is not a number');
 DROP FUNCTION a102, a102_returned;
 

@@ -40,6 +40,9 @@ SELECT conformance.yes('A117', 'the deal, of both', (SELECT d.account_id = :acme
                         FROM deal d JOIN contact c ON c.id = primary_contact(d) WHERE d.title = 'Trial of Zoe' AND c.email = 'zoe@acme.example'));
 SELECT conformance.yes('A117', 'somebody who was there, as a further one',
     (SELECT contacts_of(d) = ARRAY[(SELECT id FROM contact WHERE first_name = 'Zoe'), :ann] FROM deal d WHERE title = 'Trial of Zoe'));
+SELECT create_deal(c, 'Of nobody', 'Sales', link => '{}') AS unlinked FROM contact c WHERE id = :ann \gset
+SELECT conformance.no('A117', 'seen from the person, without a link', EXISTS (SELECT FROM deal_contact WHERE deal_id = :unlinked)
+                      OR (SELECT account_id IS NOT NULL OR title <> 'Of nobody' FROM deal WHERE id = :unlinked));
 SELECT conformance.no('A117', 'made again', (SELECT count(*) <> 1 FROM contact WHERE lower(email) = 'ann@example.com'));
 SELECT conformance.no('A117', 'of a company that is not there', EXISTS (SELECT FROM contact WHERE first_name = 'Yves') OR EXISTS (SELECT FROM deal WHERE title = 'Trial of Yves'));
 DROP FUNCTION a117;

@@ -46,7 +46,8 @@ CREATE FUNCTION t04_again(c contact) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   SELECT conformance.hit('T04', c.id || ' again');
 END $$;
-SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid \gset
+SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid, new_contact('Dan') AS dan \gset
+INSERT INTO list_subscription (contact_id, list_id, status) VALUES (:dan, list('News'), 'unsubscribed'), (:dan, list('Offers'), 'unconfirmed');
 SELECT subscribe(c, 'News') FROM contact c WHERE c.id = :ann;
 SELECT subscribe(c, 'Offers') FROM contact c WHERE c.id = :bob;
 SELECT subscribe(c, 'Customers') FROM contact c WHERE c.id = :cid;
@@ -57,9 +58,9 @@ UPDATE list_subscription SET status = 'unsubscribed', unsubscribed_at = automati
 CALL automation.run();
 SELECT conformance.no('T02', 'a change that is no join', (SELECT count(*) FROM conformance.hit WHERE id = 'T02') > 3);
 SELECT conformance.yes('T03', 'the list', conformance.hits('T03') = ARRAY[:'ann']);
-SELECT conformance.no('T03', 'another list', conformance.hits('T03') && ARRAY[:'bob', :'cid']);
+SELECT conformance.no('T03', 'another list, or not active on it', conformance.hits('T03') && ARRAY[:'bob', :'cid', :'dan']);
 SELECT conformance.yes('T04', 'the one list or the other', conformance.hits('T04', :ann) = 1 AND conformance.hits('T04', :bob) = 1);
-SELECT conformance.no('T04', 'a third list', conformance.hits('T04', :cid) > 0);
+SELECT conformance.no('T04', 'a third list, or not active on one', conformance.hits('T04') && ARRAY[:'cid', :'dan', :'dan' || ' again']);
 SELECT subscribe(c, 'Offers') FROM contact c WHERE c.id = :ann;
 CALL automation.run();
 SELECT conformance.no('T04', 'twice, by both lists', conformance.hits('T04', :ann) > 1);
@@ -95,25 +96,27 @@ BEGIN
   SELECT unsubscribe(c, 'News');
 END $$;
 SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid, new_contact('Dan') AS dan, new_contact('Eva') AS eva,
-       new_contact('Fay') AS fay \gset
+       new_contact('Fay') AS fay, new_contact('Gus') AS gus, new_contact('Hal') AS hal \gset
 SELECT subscribe(ARRAY[:ann, :bob, :cid, :dan, :fay], 'News');
-SELECT subscribe(ARRAY[:eva], 'Offers');
+SELECT subscribe(ARRAY[:eva, :gus], 'Offers');
+INSERT INTO list_subscription (contact_id, list_id, status) VALUES (:hal, list('News'), 'unconfirmed');
 INSERT INTO email_message (class, direction, contact_id) VALUES ('campaign', 'out', :ann) RETURNING id AS mail \gset
 CALL automation.run();
--- the link in the mail, a deletion, a colleague, a workflow, another list
+-- the link in the mail, a deletion, a colleague, a workflow, another list; one who never was on it
 INSERT INTO email_event (message_id, contact_id, kind) VALUES (:mail, :ann, 'unsubscribe_click');
 SELECT unsubscribe(c, 'News', by => 'contact') FROM contact c WHERE c.id = :ann;
-DELETE FROM list_subscription WHERE contact_id = :bob;
+DELETE FROM list_subscription WHERE contact_id IN (:bob, :gus);
+UPDATE list_subscription SET status = 'unsubscribed', unsubscribe_source = 'user' WHERE contact_id = :hal;
 SELECT unsubscribe(c, 'News', by => 'user') FROM contact c WHERE c.id = :cid;
 UPDATE contact SET lifecycle = 'lost' WHERE id = :dan;
 SELECT unsubscribe(c, 'Offers', by => 'contact') FROM contact c WHERE c.id = :eva;
 CALL automation.run();
 SELECT conformance.yes('T05', 'status or deletion', conformance.hits('T05') = ARRAY[:'ann', :'bob', :'cid', :'dan']);
-SELECT conformance.no('T05', 'another list, or still there', conformance.hits('T05') && ARRAY[:'eva', :'fay']);
+SELECT conformance.no('T05', 'another list, still there, or never confirmed', conformance.hits('T05') && ARRAY[:'eva', :'fay', :'gus', :'hal']);
 SELECT conformance.yes('T06', 'the link in a mail', conformance.hits('T06') = ARRAY[:'ann', :'eva']);
 SELECT conformance.no('T06', 'done by others', conformance.hits('T06') && ARRAY[:'bob', :'cid', :'dan']);
 SELECT conformance.yes('T07', 'a colleague, a workflow', conformance.hits('T07') = ARRAY[:'cid', :'dan']);
-SELECT conformance.no('T07', 'the contact itself', conformance.hits('T07') && ARRAY[:'ann', :'eva']);
+SELECT conformance.no('T07', 'the contact itself, or one who had never confirmed', conformance.hits('T07') && ARRAY[:'ann', :'eva', :'hal']);
 -- who has left cannot leave again, and a deleted row that was not active is nobody's leaving
 SELECT unsubscribe(ARRAY[:ann, :cid], 'News', by => 'user');
 DELETE FROM list_subscription WHERE contact_id = :dan;
@@ -281,7 +284,7 @@ SELECT add_tag(c, 'blog') FROM contact c WHERE c.id = :bob;
 CALL automation.run();
 SELECT add_tag(c, 'vip') FROM contact c WHERE c.id = :ann;
 CALL automation.run();
-SELECT conformance.no('T15', 'the tag again, which the contact has', conformance.hits('T15', :ann) > 1);
+SELECT conformance.no('T15', 'the tag again, which the contact has; another tag', conformance.hits('T15', :ann) > 1 OR conformance.hits('T15', :bob) > 0);
 -- neither a tag that the contact has not, nor another one
 SELECT remove_tag(c, 'vip') FROM contact c WHERE c.id = :bob;
 SELECT remove_tag(c, 'blog') FROM contact c WHERE c.id = :bob;
