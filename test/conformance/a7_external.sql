@@ -85,8 +85,9 @@ BEGIN
   SEND salesforce_campaign_member('701C1', contact => external_id(c, 'salesforce'), lead => external_id(c, 'salesforce', 'lead'))
     WHERE coalesce(external_id(c, 'salesforce'), external_id(c, 'salesforce', 'lead')) IS NOT NULL;
 END $$;
-SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid \gset
+SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid, new_contact('Dan') AS dan \gset
 SELECT note_external(c, 'salesforce', 'contact', '003B') FROM contact c WHERE id = :ann;
+SELECT note_external(c, 'salesforce', 'contact', '003D'), add_tag(c, 'blog') FROM contact c WHERE id = :dan;
 SELECT note_external(c, 'salesforce', 'lead', '00QB') FROM contact c WHERE id = :bob;
 SELECT add_tag(c, 'webinar') FROM contact c WHERE id IN (:ann, :bob, :cid);
 CALL automation.run();
@@ -94,7 +95,7 @@ SELECT conformance.yes('A114', 'a contact', (SELECT target LIKE '%/sobjects/Camp
 FROM automation.deliveries WHERE workflow = 'a114' AND subject_key = :ann::text));
 SELECT conformance.yes('A114', 'a lead', (SELECT body::jsonb = '{"CampaignId": "701C1", "LeadId": "00QB"}'
 FROM automation.deliveries WHERE workflow = 'a114' AND subject_key = :bob::text));
-SELECT conformance.no('A114', 'somebody Salesforce does not know', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a114' AND subject_key = :cid::text));
+SELECT conformance.no('A114', 'somebody Salesforce does not know, or with another tag', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a114' AND subject_key IN (:'cid', :'dan')));
 DROP FUNCTION a114;
 
 -- A115, actions of applications: a line of a sheet, a text message, a contact of Zendesk Sell; what is not connected says so

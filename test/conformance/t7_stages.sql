@@ -320,18 +320,18 @@ VALUES (pipeline('Help'), true, stage('Help', 'Waiting on contact'), true, stage
 
 -- T159, somebody of ours writes to a contact from the ticket
 SELECT new_ticket('Sent from the ticket') AS t1, new_ticket('Sent from the contact') AS t2, new_ticket('Sent by a workflow') AS t3,
-       new_ticket('To a colleague') AS t4, new_ticket('With a workflow') AS t5 \gset
+       new_ticket('To a colleague') AS t4, new_ticket('With a workflow') AS t5, new_ticket('To nobody we know') AS t6 \gset
 CREATE FUNCTION t159(t ticket) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status_id WHEN new.status_id = stage('Help', 'Waiting on contact');
 BEGIN
   SELECT conformance.hit('T159', t.id);
 END $$;
-SELECT mail_from_ticket(:t1, :ann), mail_from_ticket(:t5, :ann) \gset
+SELECT mail_from_ticket(:t1, :ann), mail_from_ticket(:t5, :ann), mail_from_ticket(:t6, NULL) \gset
 INSERT INTO email_message (class, direction, sent_from, ticket_id, contact_id) VALUES ('personal', 'out', 'contact', :t2, :ann), ('ticket_template', 'out', 'automation', :t3, :ann),
     ('internal', 'out', 'ticket', :t4, NULL);
 SELECT conformance.yes('T159', 'takes the status at once', status_of(:t1) = 'Waiting on contact');
 SELECT conformance.no('T159', 'a mail from the contact''s record', status_of(:t2) <> 'New');
-SELECT conformance.no('T159', 'a mail of a workflow, one to a colleague', status_of(:t3) <> 'New' OR status_of(:t4) <> 'New');
+SELECT conformance.no('T159', 'a mail of a workflow, one to a colleague, one to no contact', status_of(:t3) <> 'New' OR status_of(:t4) <> 'New' OR status_of(:t6) <> 'New');
 CALL automation.run();
 SELECT conformance.yes('T159', 'and the workflow of the status begins', conformance.hits('T159') = ARRAY[:'t1', :'t5']);
 SELECT mail_from_ticket(:t1, :ann) \gset
