@@ -8,11 +8,12 @@ BEGIN
   SEND campaign_mail('Welcome series', c);
 END $$;
 UPDATE email_campaign SET template = 'welcome' WHERE name = 'Welcome series';
-SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid \gset
+SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cid') AS cid, new_contact('Dan') AS dan \gset
 SELECT subscribe(c, 'News') FROM contact c WHERE id IN (:ann, :cid);
+INSERT INTO list_subscription (contact_id, list_id, status) VALUES (:dan, list('News'), 'unconfirmed');
 SELECT subscribe(c, 'Offers') FROM contact c WHERE id = :bob;
 UPDATE contact SET email = NULL WHERE id = :cid;
-UPDATE contact SET lifecycle = 'lead' WHERE id IN (:ann, :bob, :cid);
+UPDATE contact SET lifecycle = 'lead' WHERE id IN (:ann, :bob, :cid, :dan);
 CALL automation.run();
 SELECT conformance.no('A01', 'sent before the wait is over', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a01'));
 CALL automation.advance('1 day');
@@ -21,6 +22,8 @@ SELECT conformance.yes('A01', 'the mail of the campaign, with its list',
             AND class = 'marketing' AND list = 'News' AND family = 'welcome' AND title = 'Welcome, Ann'));
 SELECT conformance.yes('A01', 'somebody on another list is passed over, and one sees why',
     EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a01' AND subject_key = :bob::text AND state = 'skipped' AND reason = 'not_subscribed'));
+SELECT conformance.no('A01', 'somebody who has not confirmed gets one',
+    (SELECT count(*) <> 1 OR bool_or(state <> 'skipped') FROM automation.deliveries WHERE workflow = 'a01' AND subject_key = :dan::text));
 SELECT conformance.no('A01', 'somebody without an address gets one',
     EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a01' AND subject_key = :cid::text AND state <> 'skipped'));
 DROP FUNCTION a01;
@@ -311,13 +314,16 @@ END $$;
 INSERT INTO account (name) VALUES ('ACME') RETURNING id AS acme \gset
 INSERT INTO account (name) VALUES ('Small') RETURNING id AS small \gset
 INSERT INTO account_contact (account_id, contact_id) SELECT :acme, new_contact('p' || n) FROM generate_series(1, 101) n;
-SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob \gset
-INSERT INTO account_contact (account_id, contact_id) VALUES (:small, :ann), (:small, :bob);
+SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Binned') AS binned \gset
+INSERT INTO account_contact (account_id, contact_id) VALUES (:small, :ann), (:small, :bob), (:small, :binned);
+UPDATE contact SET deleted_at = automation.now() WHERE id = :binned;
 UPDATE contact SET is_marketing = false WHERE id = :bob;
 UPDATE account SET customer_status = 'customer' WHERE id IN (:acme, :small);
 CALL automation.run();
 SELECT conformance.yes('A15', 'a hundred of a hundred and one', count(*) = 100 AND count(DISTINCT address) = 100)
 FROM automation.deliveries WHERE workflow = 'a15' AND subject_key = :acme::text AND state = 'queued';
+SELECT conformance.no('A15', 'one in the bin', (SELECT count(*) <> 0 FROM people_of((SELECT a FROM account a WHERE a.id = :small)) p WHERE p.id = :binned)
+    OR EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a15' AND address = 'binned@example.com'));
 SELECT conformance.no('A15', 'the 101st', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a15' AND address = 'p101@example.com'));
 SELECT conformance.yes('A15', 'who is for marketing', array_agg(address) = '{ann@example.com}')
 FROM automation.deliveries WHERE workflow = 'a15' AND subject_key = :small::text AND state = 'queued';

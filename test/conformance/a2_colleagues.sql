@@ -23,10 +23,11 @@ BEGIN
   SEND internal_mail(u, 'Yours is won', d.title) FROM owner_of(d) u;
   SEND internal_mail(app_user('Emil Faure'), 'Won', 'he has left');
 END $$;
-SELECT new_deal('Big') AS big, new_deal('Nobody''s') AS nobodys \gset
+SELECT new_deal('Big') AS big, new_deal('Nobody''s') AS nobodys, new_deal('Of who has left') AS left \gset
 UPDATE app_user SET is_active = false WHERE name = 'Emil Faure';
+UPDATE deal SET owner_id = app_user('Emil Faure') WHERE id = :left;
 UPDATE deal SET owner_id = NULL WHERE id = :nobodys;
-UPDATE deal SET status = 'won' WHERE id IN (:big, :nobodys);
+UPDATE deal SET status = 'won' WHERE id IN (:big, :nobodys, :left);
 CALL automation.run();
 SELECT conformance.yes('A25', 'internal mails, of text', count(*) = 3 AND bool_and(class = 'internal' AND state = 'queued' AND NOT options ? 'html'))
 FROM automation.deliveries WHERE workflow = 'a25' AND subject_key = :big::text;
@@ -38,7 +39,7 @@ FROM automation.deliveries WHERE workflow = 'a25' AND subject_key = :big::text A
 SELECT conformance.no('A27', 'who is no longer active, or of another team', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND address IN ('emil@example.com', 'bruno@example.com')));
 SELECT conformance.refused('A27', 'a team that is not there', $$ SELECT internal_mail(u, 'Won', 'x') FROM members_of('Marketing') u $$, 'there is no team "Marketing"');
 SELECT conformance.yes('A28', 'the owner', array_agg(address) = '{ada@example.com}') FROM automation.deliveries WHERE workflow = 'a25' AND title = 'Yours is won';
-SELECT conformance.no('A28', 'anybody, of a deal without owner', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND subject_key = :nobodys::text AND title = 'Yours is won'));
+SELECT conformance.no('A28', 'anybody, of a deal without owner, or whose owner has left', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'a25' AND subject_key IN (:'nobodys', :'left') AND title = 'Yours is won'));
 UPDATE app_user SET is_active = true WHERE name = 'Emil Faure';
 DROP FUNCTION a25;
 
@@ -123,6 +124,7 @@ CREATE FUNCTION a34(c contact) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   SELECT notify(c.owner_id, c.name || ' is hot', push => true, contact_id => c.id);
   SELECT notify_team('Managers', c.name || ' is hot');
+  SELECT notify(c.owner_id, 'Look at ' || c.name);
 END $$;
 SELECT new_contact('Ann', owner => 2) AS ann, new_contact('Bob') AS bob \gset
 UPDATE contact SET score = 60 WHERE id = :ann;
@@ -131,6 +133,7 @@ CALL automation.run();
 SELECT conformance.yes('A34', 'in the centre and on the telephone', array_agg(channel ORDER BY channel) = '{center,push}')
 FROM notification WHERE user_id = 2 AND body = 'Ann is hot' AND contact_id = :ann AND read_at IS NULL;
 SELECT conformance.yes('A34', 'the team', EXISTS (SELECT FROM notification WHERE team_id = team('Managers') AND channel = 'center' AND body = 'Ann is hot'));
+SELECT conformance.no('A34', 'a push that is not asked for', (SELECT array_agg(channel) <> '{center}' FROM notification WHERE body = 'Look at Ann'));
 SELECT conformance.no('A34', 'others, or about others', EXISTS (SELECT FROM notification WHERE body LIKE 'Bob%' OR user_id <> 2 OR team_id <> team('Managers')));
 DROP FUNCTION a34;
 
