@@ -5,7 +5,7 @@
 --
 -- Needs: mails in email_message.
 
-SELECT add_pipeline('Sales', ARRAY['New', 'In discussion']) WHERE pipeline('Sales') IS NULL;
+SELECT add_stages('Sales', ARRAY['New', 'In discussion']);
 
 CREATE FUNCTION mail_answered(c contact, d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT ON email_message

@@ -42,7 +42,7 @@ BEGIN
   n := n + 1;
   WAIT UNTIL r.started_at + n * r.every - interval '3 days';
   IF now() < r.started_at + n * r.every THEN
-    SEND email('payment: soon', c, vars => jsonb_build_object('amount', r.amount, 'currency', r.currency));
+    SEND email('payment: soon', c, vars => jsonb_build_object('amount', round(r.amount, 2), 'currency', r.currency));
   END IF;
   GO TO next;
 END $$;

@@ -5,7 +5,7 @@
 --
 -- Needs: nothing.
 
-SELECT add_pipeline('Sales', ARRAY['New']) WHERE pipeline('Sales') IS NULL;
+SELECT add_stages('Sales', ARRAY['New']);
 
 CREATE FUNCTION ready_to_buy(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF score WHEN new.score > 100 AND old.score <= 100;

@@ -21,7 +21,7 @@ CREATE FUNCTION subscription_started(c contact, r recurring_payment) RETURNS big
 DECLARE
   lesson int := 0;
 BEGIN
-  SEND email('subscriber: welcome', c, vars => jsonb_build_object('amount', r.amount, 'currency', r.currency));
+  SEND email('subscriber: welcome', c, vars => jsonb_build_object('amount', round(r.amount, 2), 'currency', r.currency));
   WAIT FOR '7 days';
   IF cardinality(c.interests) > 0 THEN
     SEND email('subscriber: for you', c, vars => jsonb_build_object('interests', array_to_string(c.interests, ', ')));

@@ -5,7 +5,7 @@
 --
 -- Needs: a mail server (automation.mail_server).
 
-SELECT add_pipeline('Sales', ARRAY['New', 'Qualified', 'Proposal', 'Contract']) WHERE pipeline('Sales') IS NULL;
+SELECT add_stages('Sales', ARRAY['New', 'Qualified', 'Proposal', 'Contract']);
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('proposal', 'contact', 'transactional', 'Our proposal: {{ deal.title }}', 'You find it here: https://example.com/proposal/{{ deal.id }}'),

@@ -4,7 +4,7 @@
 --
 -- Needs: nothing.
 
-SELECT add_pipeline('Enterprise', ARRAY['New', 'Qualified', 'Contract']) WHERE pipeline('Enterprise') IS NULL;
+SELECT add_stages('Enterprise', ARRAY['New', 'Qualified', 'Contract']);
 
 CREATE FUNCTION deal_value(d deal, before numeric) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF value WHEN new.currency = 'EUR' FOR SELECT new.id, old.value;

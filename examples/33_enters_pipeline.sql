@@ -6,7 +6,7 @@
 -- Needs: a mail server (automation.mail_server); a team Sales.
 
 INSERT INTO team (name) VALUES ('Sales') ON CONFLICT (name) DO NOTHING;
-SELECT add_pipeline('Sales', ARRAY['New', 'Qualified', 'Proposal', 'Contract']) WHERE pipeline('Sales') IS NULL;
+SELECT add_stages('Sales', ARRAY['New', 'Qualified', 'Proposal', 'Contract']);
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('sales: a call', 'contact', 'transactional', 'Shall we talk?', 'Choose a time: https://example.com/call')

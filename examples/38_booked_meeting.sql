@@ -4,7 +4,7 @@
 --
 -- Needs: a mail server (automation.mail_server); meetings in external_meeting.
 
-SELECT add_pipeline('Sales', ARRAY['New', 'Demo', 'Demo done', 'Proposal']) WHERE pipeline('Sales') IS NULL;
+SELECT add_stages('Sales', ARRAY['New', 'Demo', 'Demo done', 'Proposal']);
 
 INSERT INTO automation.template (name, about, class, subject, body) VALUES
 ('meeting: tomorrow', 'contact', 'transactional', 'Tomorrow: your demo', 'At {{ at | date: "HH24:MI" }}.')

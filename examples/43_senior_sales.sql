@@ -6,7 +6,7 @@
 -- Needs: a team Senior sales, with members.
 
 INSERT INTO team (name) VALUES ('Senior sales') ON CONFLICT (name) DO NOTHING;
-SELECT add_pipeline('Sales', ARRAY['New', 'Qualified', 'Proposal', 'Contract']) WHERE pipeline('Sales') IS NULL;
+SELECT add_stages('Sales', ARRAY['New', 'Qualified', 'Proposal', 'Contract']);
 
 CREATE FUNCTION senior_sales(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT OR UPDATE OF stage_id WHEN new.stage_id = stage('Sales', 'Qualified') AND new.value > 50000;

@@ -7,8 +7,7 @@
 -- Needs: mails in email_message; a team Support.
 
 INSERT INTO team (name) VALUES ('Support') ON CONFLICT (name) DO NOTHING;
-SELECT add_pipeline('Help desk tickets', ARRAY['New', 'Waiting on customer', 'Waiting on us', 'Closed'], 'ticket', closed => ARRAY['Closed'])
-WHERE pipeline('Help desk tickets') IS NULL;
+SELECT add_stages('Help desk tickets', ARRAY['New', 'Waiting on customer', 'Waiting on us', 'Closed'], 'ticket', closed => ARRAY['Closed']);
 
 INSERT INTO ticket_pipeline_setting (pipeline_id, on_sent_enabled, on_sent_status_id, on_reply_enabled, on_reply_status_id)
 VALUES (pipeline('Help desk tickets'), true, stage('Help desk tickets', 'Waiting on customer'),

@@ -95,3 +95,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION add_pipeline(text, text[], text, text[]) IS
 'makes a pipeline with its stages (statuses, for tickets) in this order and returns its id; object_type is deal, ticket, project or custom; records in stages named in closed are closed. Errors: 23505 there is a pipeline of that name (T155, T158)';
+
+CREATE FUNCTION add_stages(pipeline text, stages text[], object_type text DEFAULT 'deal', closed text[] DEFAULT '{}') RETURNS bigint LANGUAGE sql
+BEGIN ATOMIC
+    WITH found AS (
+        SELECT p.id FROM pipeline p WHERE p.name = add_stages.pipeline AND p.object_type = add_stages.object_type
+    ), made AS (
+        INSERT INTO pipeline (name, object_type) SELECT add_stages.pipeline, add_stages.object_type WHERE NOT EXISTS (SELECT FROM found) RETURNING id
+    ), p AS (
+        SELECT id FROM found UNION ALL SELECT id FROM made
+    ), s AS (
+        INSERT INTO pipeline_stage (pipeline_id, name, position, is_open)
+        SELECT p.id, u.name, u.n + coalesce((SELECT max(o.position) FROM pipeline_stage o WHERE o.pipeline_id = p.id), 0), u.name <> ALL (closed)
+        FROM p, unnest(stages) WITH ORDINALITY u (name, n)
+        WHERE NOT EXISTS (SELECT FROM pipeline_stage o WHERE o.pipeline_id = p.id AND o.name = u.name)
+    )
+    SELECT id FROM p;
+END;
+COMMENT ON FUNCTION add_stages(text, text[], text, text[]) IS
+'sees to it that a pipeline has these stages, and returns its id: those that are missing come behind those that are there, which stay as they are; a pipeline that is missing is made. Arguments as those of add_pipeline(). Errors: 23505 the pipeline of that name is for another type of record (T155, T158)';

@@ -592,6 +592,18 @@ SET search_path = shop;
 \ir ../../examples/49_activity_chain.sql
 \ir ../../examples/50_label_api_deals.sql
 SELECT conformance.yes('E50', 'all recipes side by side, in an empty kit', (SELECT count(*) = 76 AND bool_and(active) FROM automation.workflows WHERE schema = 'shop'));
+-- a trigger on a name that is not there would never fire, and say nothing
+SELECT array_agg(DISTINCT m[1]) AS names, count(DISTINCT m[1]) > 15 AS are_there
+FROM pg_proc p, regexp_matches(p.prosrc, $$\y((?:stage|pipeline|tag|list|form|team|campaign|event_type|conversion_type|site_message|product_category)\('[^']+'(?:, '[^']+')?\))$$, 'g') m
+WHERE p.pronamespace = 'shop'::regnamespace AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'workflow') \gset
+SELECT conformance.yes('E50', 'names in conditions', :'are_there');
+SELECT conformance.no('E50', 'a name that no recipe has made, though another had the pipeline already',
+    EXISTS (SELECT FROM unnest(:'names'::text[]) n WHERE query_to_xml(format('SELECT shop.%s IS NULL AS missing', n), false, true, '')::text LIKE '%<missing>true%'));
+SELECT conformance.no('E50', 'a stage that deals are moved to', EXISTS (SELECT FROM unnest('{New,In discussion,Demo,Demo done}'::text[]) n WHERE stage('Sales', n) IS NULL));
+SELECT add_stages('Sales', '{New,Signed}') = pipeline('Sales') AS same \gset
+SELECT conformance.yes('E50', 'what is missing comes behind what is there', :'same' AND (SELECT array_agg(name ORDER BY position) FROM pipeline_stage WHERE pipeline_id = pipeline('Sales'))
+    = '{New,"In discussion",Qualified,Proposal,Contract,Demo,"Demo done",Signed}');
+SELECT conformance.refused('E50', 'stages for tickets in a pipeline of deals', $$ SELECT add_stages('Sales', '{New}', 'ticket') $$, 'duplicate key value%pipeline_name_key%');
 SET search_path = try, crm;
 SET client_min_messages = warning;
 DROP SCHEMA shop CASCADE;

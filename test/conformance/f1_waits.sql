@@ -195,7 +195,8 @@ CALL automation.advance('11 minutes');
 SELECT conformance.yes('F10', 'a day, two hours and a half', conformance.hits('F10', :ann) = 1);
 DROP FUNCTION f10;
 
--- F11, centred on a date: delays are counted from the date, not from the enrolment; what is past at enrolment is left out
+-- F11, centred on a date: delays are counted from the date, not from the enrolment; what is past at enrolment is left out.
+-- A date that moves takes the delays along; who has no date is not enrolled
 CREATE FUNCTION f11(c contact) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT OR UPDATE OF renewal_date WHEN new.renewal_date IS NOT NULL;
   ENROLL REPLACE;
@@ -216,6 +217,16 @@ SELECT conformance.no('F11', 'the delay is counted from the enrolment', conforma
 CALL automation.advance('1 day');
 SELECT conformance.yes('F11', 'both the day after, whenever they came', (SELECT array_agg(key) FROM conformance.hit WHERE id = 'F11' AND what = 'the day after') @> ARRAY[:'ann', :'bob']);
 SELECT conformance.no('F11', 'a step that was past at enrolment', EXISTS (SELECT FROM conformance.hit WHERE id = 'F11' AND key = :'bob' AND what = 'a week before'));
+INSERT INTO contact (first_name, renewal_date) VALUES ('Eve', automation.now()::date + 10) RETURNING id AS eve \gset
+SELECT new_contact('Dan') AS dan \gset
+CALL automation.advance('5 days');
+UPDATE contact SET renewal_date = renewal_date + 20 WHERE id = :eve;
+CALL automation.advance('10 days');
+SELECT conformance.no('F11', 'the day after the date that was', EXISTS (SELECT FROM conformance.hit WHERE id = 'F11' AND key = :'eve' AND what = 'the day after'));
+CALL automation.advance('17 days');
+SELECT conformance.yes('F11', 'the delays begin anew from the date that is', (SELECT array_agg(what ORDER BY n) FROM conformance.hit WHERE id = 'F11' AND key = :'eve')
+    = '{"a week before","a week before","the day after"}');
+SELECT conformance.no('F11', 'who has no date', EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'f11' AND subject_key = :'dan'));
 DROP FUNCTION f11;
 
 -- F12, until a day of the week and a time of day

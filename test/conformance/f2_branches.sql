@@ -177,9 +177,15 @@ CREATE FUNCTION f21(c contact, what text) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   SELECT conformance.hit('F21', c.id, what);
 END $$;
-SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob \gset
+CREATE FUNCTION f21_other(c contact) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF city;
+BEGIN
+  GOAL moved WHEN c.city = 'Lyon';
+END $$;
+SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Dan') AS dan \gset
 INSERT INTO contact (first_name, status) VALUES ('Eve', 'customer') RETURNING id AS eve \gset
 CALL automation.run();
+UPDATE contact SET city = 'Lyon' WHERE id = :dan;
 UPDATE contact SET status = 'customer' WHERE id = :ann;
 CALL automation.run();
 SELECT conformance.yes('F19', 'from the wait straight to the goal', (SELECT array_agg(what ORDER BY n) FROM conformance.hit WHERE id = 'F19' AND key = :'ann') = '{one,"thank you"}');
@@ -194,7 +200,9 @@ SELECT conformance.yes('F21', 'achieved at entry is told apart', (SELECT array_a
 UPDATE contact SET status = 'customer' WHERE id = :bob;
 CALL automation.run();
 SELECT conformance.no('F21', 'an outcome twice', conformance.hits('F21', :bob) > 1);
-DROP FUNCTION f19, f21;
+SELECT conformance.no('F21', 'the goal of another automation', NOT EXISTS (SELECT FROM automation.goal_reached WHERE workflow = 'f21_other' AND subject = :'dan')
+    OR EXISTS (SELECT FROM conformance.hit WHERE id = 'F21' AND key = :'dan' AND what <> 'skipped'));
+DROP FUNCTION f19, f21, f21_other;
 
 -- F20, what a goal serves: it starts another workflow, sends a message, changes scores of the contact and the deal, and places who enters at a step
 CREATE FUNCTION f20_series(c contact) RETURNS bigint LANGUAGE workflow AS $$

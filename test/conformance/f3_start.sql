@@ -167,6 +167,7 @@ SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Cleo')
 INSERT INTO contact_tag (contact_id, tag_id) VALUES (:ann, tag('webinar')), (:dan, tag('blog'));
 INSERT INTO form_submission (form_id, contact_id) VALUES (form('Webinar'), :bob), (form('Trial'), :dan);
 UPDATE contact SET lifecycle = 'lead' WHERE id = :cleo;
+UPDATE contact SET lifecycle = 'subscriber' WHERE id = :dan;
 CALL automation.run();
 SELECT conformance.yes('F35', 'the tag, the form, the field', conformance.hits('F35') = ARRAY[:'ann', :'bob', :'cleo']);
 SELECT conformance.no('F35', 'none of them', conformance.hits('F35', :dan) > 0);
@@ -194,6 +195,11 @@ SELECT conformance.no('F36', 'the next one before the first is done', (SELECT co
 UPDATE activity SET status = 'done' WHERE deal_id = :mine;
 CALL automation.run();
 SELECT conformance.yes('F36', 'the next one', (SELECT array_agg(title ORDER BY id) FROM activity WHERE deal_id = :mine) = '{"First call","Send the summary"}');
+INSERT INTO activity (type, title, deal_id, status) VALUES ('call', 'First call', :theirs, 'done');
+CALL automation.run();
+UPDATE activity SET status = 'open' WHERE deal_id = :theirs;
+CALL automation.run();
+SELECT conformance.no('F36', 'one that is opened again', (SELECT count(*) > 1 FROM activity WHERE deal_id = :theirs));
 DROP FUNCTION f36_first, f36_next;
 
 -- F37, event, condition, actions: without the condition no action
@@ -203,12 +209,14 @@ BEGIN
   INSERT INTO activity (type, title, deal_id) VALUES ('task', 'Set up', d.id);
   INSERT INTO note (deal_id, body) VALUES (d.id, 'won');
 END $$;
-SELECT new_deal('Big') AS big, new_deal('Small') AS small \gset
+SELECT new_deal('Big') AS big, new_deal('Small') AS small, new_deal('Lost') AS lost \gset
 UPDATE deal SET value = 10 WHERE id = :small;
 UPDATE deal SET status = 'won' WHERE id IN (:big, :small);
+UPDATE deal SET status = 'lost' WHERE id = :lost;
 CALL automation.run();
 SELECT conformance.yes('F37', 'all actions', EXISTS (SELECT FROM activity WHERE deal_id = :big) AND EXISTS (SELECT FROM note WHERE deal_id = :big));
 SELECT conformance.no('F37', 'an action without the condition', EXISTS (SELECT FROM activity WHERE deal_id = :small) OR EXISTS (SELECT FROM note WHERE deal_id = :small));
+SELECT conformance.no('F37', 'an action without the event', EXISTS (SELECT FROM activity WHERE deal_id = :lost) OR EXISTS (SELECT FROM note WHERE deal_id = :lost));
 DROP FUNCTION big_deal_won;
 
 -- F38, steps in their order, each when the contact arrives at it; F39, delays too, for all records that travel through it

@@ -127,8 +127,9 @@ SELECT conformance.no('S76', 'who may not', EXISTS (SELECT FROM activity WHERE d
 SELECT conformance.yes('S76', 'he is told who looks', (SELECT error LIKE '%Emil Faure may not be given work of pipeline "Enterprise"%' FROM automation.enrollments WHERE workflow = 's76'));
 DROP FUNCTION s76;
 
--- S77, a user is deactivated: workflows that are about him go on; he is only given nothing new
--- S78, unless an administrator stops them
+-- S77, a user is deactivated: the workflows that are his go on, those that work for him, too; he is only given nothing new
+-- S78, unless an administrator stops them: a role that is a member of the one that owns them
+UPDATE app_user SET db_role = 'app' WHERE id = 1;
 CREATE FUNCTION follow_up(d deal) RETURNS bigint LANGUAGE workflow AS $$
   AFTER INSERT WHEN new.owner_id IS NOT NULL;
 BEGIN
@@ -147,13 +148,18 @@ SELECT set_status(d, 'won') FROM deal d WHERE id = :won;
 CALL automation.run();
 UPDATE app_user SET is_active = false WHERE id = 1;
 CALL automation.advance('2 days');
+SELECT conformance.yes('S77', 'they are his', (SELECT w.owner = 'app'::regrole AND NOT u.is_active FROM automation.workflows w, app_user u WHERE w.name = 'follow_up' AND u.id = me()));
 SELECT conformance.yes('S77', 'it went on', conformance.hits('S77', :one) = 1 AND conformance.hits('S77', :two) = 1);
 SELECT conformance.yes('S77', 'his open deals are with others', (SELECT bool_and(owner_id IN (2, 3)) FROM deal WHERE id IN (:one, :two)));
 SELECT conformance.no('S77', 'those that are won', (SELECT owner_id <> 1 FROM deal WHERE id = :won));
 SELECT conformance.no('S77', 'he gets anything new', EXISTS (SELECT FROM generate_series(1, 4) n WHERE rotate('Sales') = 1));
 SELECT new_deal('Three') AS three \gset
 CALL automation.run();
-SELECT automation.pause('follow_up', hold => true);
+SELECT conformance.yes('S77', 'it takes whom it took before', EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'follow_up' AND subject_key = :'three'));
+\c - administrator
+SELECT automation.pause('try.follow_up(crm.deal)', hold => true);
+\c - app
+SET search_path = try, crm;
 SELECT new_deal('Four') AS four \gset
 CALL automation.advance('2 days');
 SELECT conformance.yes('S78', 'it stands still', (SELECT w.entry = 'paused' FROM automation.workflows w WHERE w.name = 'follow_up') AND conformance.hits('S77', :three) = 0);
@@ -169,12 +175,15 @@ END $$;
 \c - app
 SET search_path = try, crm;
 SELECT conformance.no('S78', 'a stranger switches it on again', (SELECT w.entry <> 'paused' FROM automation.workflows w WHERE w.name = 'follow_up'));
-SELECT automation.resume('follow_up');
+\c - administrator
+SELECT automation.resume('try.follow_up(crm.deal)');
+\c - app
+SET search_path = try, crm;
 CALL automation.advance('2 days');
 SELECT conformance.yes('S78', 'switched on again it goes on', conformance.hits('S77', :three) = 1);
 DROP FUNCTION follow_up;
 DROP FUNCTION handover;
-UPDATE app_user SET is_active = true;
+UPDATE app_user SET is_active = true, db_role = NULL;
 
 -- S79, me: the user who works as the role that owns the workflow
 UPDATE app_user SET db_role = 'app' WHERE id = 3;
