@@ -256,11 +256,14 @@ CALL automation.run();
 SELECT conformance.no('I14', 'before it is connected', EXISTS (SELECT FROM automation.deliveries WHERE workflow = 'i14'));
 INSERT INTO app_connection (app) VALUES ('google_sheets');
 UPDATE activity SET status = 'done' WHERE id IN (:second, :third);
+UPDATE activity SET status = 'open' WHERE id = :first;
+INSERT INTO activity (type, title, deal_id, status) VALUES ('call', 'No task', :big, 'open') RETURNING id AS call \gset
+UPDATE activity SET status = 'done' WHERE id = :call;
 UPDATE contact SET lifecycle = 'customer' WHERE id IN (:ann, :bob);
 CALL automation.run();
 SELECT conformance.yes('I14', 'a line', (SELECT options ->> 'method' = 'POST' AND target LIKE 'https://sheets.googleapis.com/1AbC/values/done:append?%'
     AND body::jsonb = '{"values": [["Ann", "ann@example.com", "Big", "Ask again"]]}' FROM automation.deliveries WHERE workflow = 'i14'));
-SELECT conformance.no('I14', 'of a task without a deal', (SELECT count(*) <> 1 FROM automation.deliveries WHERE workflow = 'i14'));
+SELECT conformance.no('I14', 'of a task without a deal, of one that is opened again, of a call', (SELECT count(*) <> 1 FROM automation.deliveries WHERE workflow = 'i14'));
 SELECT conformance.yes('I15', 'the contact', (SELECT body::jsonb #>> '{values,0,0}' = 'Ann' AND jsonb_array_length(body::jsonb #> '{values,0}') = 3
 FROM automation.deliveries WHERE workflow = 'i15' AND subject_key = :'ann'));
 SELECT conformance.no('I15', 'a name is taken for a formula', (SELECT target NOT LIKE '%valueInputOption=RAW%' FROM automation.deliveries WHERE workflow = 'i15' AND subject_key = :'bob'));

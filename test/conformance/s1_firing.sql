@@ -190,6 +190,7 @@ SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob \gset
 INSERT INTO external_meeting (contact_id, type, scheduled_at) VALUES (:ann, 'demo', automation.now());
 CALL automation.run();
 INSERT INTO external_meeting (contact_id, type, scheduled_at) VALUES (:ann, 'demo', automation.now()), (:bob, 'demo', automation.now());
+INSERT INTO external_meeting (contact_id, provider, type, scheduled_at) SELECT new_contact('Cid'), 'another app', 'demo', automation.now();
 CALL automation.run();
 SELECT conformance.yes('S12', 'each contact, in each automation', conformance.hits('S12') = ARRAY[:'ann', :'ann', :'bob', :'bob']);
 SELECT conformance.no('S12', 'the second meeting', conformance.hits('S12', :ann) > 2);
@@ -292,6 +293,18 @@ SELECT conformance.yes('S17', 'who stays on the list, by each of the ways',
 SELECT conformance.yes('S17', 'who came by a tag, who came by leaving', (SELECT array_agg(what ORDER BY what) FROM conformance.hit WHERE id = 'S17' AND key = :'bob') = '{left,tag}');
 SELECT conformance.no('S17', 'who left the list', EXISTS (SELECT FROM conformance.hit WHERE id = 'S17' AND key = :'bob' AND what NOT IN ('left', 'tag')));
 SELECT conformance.no('S17', 'who was never on it', conformance.hits('S17', :cid) > 0);
+-- another list, another form, a mail that went to another list, who has not confirmed: no way in
+SELECT new_contact('Dot') AS dot, new_contact('Eve') AS eve \gset
+SELECT subscribe(c, 'News') FROM contact c WHERE c.id = :dot;
+CALL automation.advance('4 days');
+SELECT subscribe(c, 'Offers') FROM contact c WHERE c.id = :dot;
+INSERT INTO list_subscription (contact_id, list_id, status) VALUES (:eve, list('News'), 'unconfirmed');
+INSERT INTO form_submission (form_id, contact_id) VALUES (form('Trial'), :dot);
+INSERT INTO email_message (class, direction, contact_id, campaign_id) VALUES ('campaign', 'out', :dot, campaign('Spring sale')) RETURNING id AS news \gset
+DELETE FROM campaign_list WHERE campaign_id = campaign('Spring sale') AND list_id = list('News');
+INSERT INTO email_event (message_id, contact_id, kind) VALUES (:news, :dot, 'click');
+CALL automation.advance('4 days');
+SELECT conformance.no('S17', 'by what has nothing to do with the list', (SELECT array_agg(what) <> '{list}' FROM conformance.hit WHERE id = 'S17' AND key = :'dot') OR conformance.hits('S17', :eve) > 0);
 DROP FUNCTION s17, s17_left, s17_tag;
 
 -- S18, a date takes everybody who has it, those who were there before, too

@@ -185,6 +185,9 @@ BEGIN
 END $$;
 UPDATE ticket SET status_id = stage('Help', 'Waiting on contact') WHERE id = :mailed;
 UPDATE ticket_pipeline_setting SET on_reply_enabled = false;
+INSERT INTO email_message (class, direction, sent_from, contact_id, thread_id) VALUES ('personal', 'out', 'ticket', :ann, :chat);
+CALL automation.run();
+SELECT conformance.no('S59', 'what we write in the chat', (SELECT status_id <> stage('Help', 'Waiting on contact') FROM ticket WHERE id = :chatted));
 INSERT INTO email_message (class, direction, contact_id, thread_id, in_reply_to) VALUES ('personal', 'in', :ann, :mails, :mail_asked), ('personal', 'in', :ann, :chat, :chat_asked);
 CALL automation.run();
 SELECT conformance.yes('S59', 'an automation that asks for chats moves it', (SELECT status_id = stage('Help', 'Waiting on us') FROM ticket WHERE id = :chatted));

@@ -157,7 +157,8 @@ SELECT new_deal('Three') AS three \gset
 CALL automation.run();
 SELECT conformance.yes('S77', 'it takes whom it took before', EXISTS (SELECT FROM automation.enrollments WHERE workflow = 'follow_up' AND subject_key = :'three'));
 \c - administrator
-SELECT automation.pause('try.follow_up(crm.deal)', hold => true);
+SET search_path = try, crm;
+SELECT automation.pause('follow_up', hold => true);
 \c - app
 SET search_path = try, crm;
 SELECT new_deal('Four') AS four \gset
@@ -176,7 +177,8 @@ END $$;
 SET search_path = try, crm;
 SELECT conformance.no('S78', 'a stranger switches it on again', (SELECT w.entry <> 'paused' FROM automation.workflows w WHERE w.name = 'follow_up'));
 \c - administrator
-SELECT automation.resume('try.follow_up(crm.deal)');
+SET search_path = try, crm;
+SELECT automation.resume('follow_up');
 \c - app
 SET search_path = try, crm;
 CALL automation.advance('2 days');

@@ -156,7 +156,7 @@ DROP FUNCTION s121;
 DROP VIEW counted;
 DROP TABLE sent;
 
--- S122, a change from one value to another: both ends, of a status, a value, an owner
+-- S122, a change from one value to another: both ends, of a status, a value, an owner; of an order, a recurring payment, a custom object
 CREATE FUNCTION s122(d deal, what text, before text) RETURNS bigint LANGUAGE workflow AS $$
   AFTER UPDATE OF status FROM 'open' TO 'won' FOR SELECT new.id, 'status', old.status;
   AFTER UPDATE OF value WHEN old.value < 1000 AND new.value >= 1000 FOR SELECT new.id, 'value', round(old.value)::text;
@@ -167,12 +167,41 @@ BEGIN
 END $$;
 INSERT INTO deal (title, value, owner_id) VALUES ('Right', 500, 1) RETURNING id AS right \gset
 INSERT INTO deal (title, value, owner_id, status) VALUES ('Wrong', 1500, 3, 'lost') RETURNING id AS wrong \gset
+INSERT INTO deal (title, value, owner_id) VALUES ('Elsewhere', 500, 1) RETURNING id AS elsewhere \gset
 CALL automation.run();
 UPDATE deal SET status = 'won', value = 2000, owner_id = 2 WHERE id IN (:right, :wrong);
+UPDATE deal SET status = 'lost', value = 600, owner_id = 3 WHERE id = :elsewhere;
 CALL automation.run();
 SELECT conformance.yes('S122', 'the old value is known', (SELECT array_agg(what ORDER BY what) FROM conformance.hit WHERE id = 'S122' AND key = :'right') = '{"owner 1","status open","value 500"}');
 SELECT conformance.no('S122', 'the same end from elsewhere', conformance.hits('S122', :wrong) > 0);
+SELECT conformance.no('S122', 'another end', conformance.hits('S122', :elsewhere) > 0);
 DROP FUNCTION s122;
+CREATE FUNCTION s122_order(o sales_order) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF status FROM 'completed' TO 'returned';
+BEGIN
+  SELECT conformance.hit('S122', 'order ' || o.id);
+END $$;
+CREATE FUNCTION s122_payment(r recurring_payment) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF status FROM 'active' TO 'failed';
+BEGIN
+  SELECT conformance.hit('S122', 'payment ' || r.id);
+END $$;
+CREATE FUNCTION s122_object(o custom_object_record) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER UPDATE OF status FROM 'open' TO 'solved' WHEN new.type = 'help ticket';
+BEGIN
+  SELECT conformance.hit('S122', 'object ' || o.id);
+END $$;
+INSERT INTO sales_order (id, contact_id, status) VALUES (-1, :ann, 'completed'), (-2, :ann, 'pending'), (-3, :ann, 'completed');
+INSERT INTO recurring_payment (id, contact_id, provider, amount, status) VALUES (-1, :ann, 'paypal', 9, 'active'), (-2, :ann, 'paypal', 9, 'paused'), (-3, :ann, 'paypal', 9, 'active');
+INSERT INTO custom_object_record (id, type, status) VALUES (-1, 'help ticket', 'open'), (-2, 'help ticket', 'waiting'), (-3, 'help ticket', 'open');
+CALL automation.run();
+UPDATE sales_order SET status = CASE WHEN id = -3 THEN 'cancelled' ELSE 'returned' END WHERE id < 0;
+UPDATE recurring_payment SET status = CASE WHEN id = -3 THEN 'cancelled' ELSE 'failed' END WHERE id < 0;
+UPDATE custom_object_record SET status = CASE WHEN id = -3 THEN 'closed' ELSE 'solved' END WHERE id < 0;
+CALL automation.run();
+SELECT conformance.yes('S122', 'an order, a payment, an object', (SELECT array_agg(key ORDER BY key) FROM conformance.hit WHERE id = 'S122' AND key LIKE '% -1') = '{"object -1","order -1","payment -1"}');
+SELECT conformance.no('S122', 'one of theirs with one end only', EXISTS (SELECT FROM conformance.hit WHERE id = 'S122' AND key LIKE '% -_' AND key NOT LIKE '% -1'));
+DROP FUNCTION s122_order, s122_payment, s122_object;
 
 -- S123, a recipe is there to be taken as it is: that of the call that is done
 \ir ../../examples/36_task_completed.sql
