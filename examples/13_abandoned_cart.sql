@@ -25,6 +25,8 @@ CREATE FUNCTION abandoned_cart(k cart) RETURNS bigint LANGUAGE workflow AS $$
 BEGIN
   SEND email('cart: left', p) FROM contact p WHERE p.id = k.contact_id;
   SELECT add_tag(p, 'abandoned cart') FROM contact p WHERE p.id = k.contact_id;
-  WAIT FOR '1 day';
-  SEND email('cart: offer', p) FROM contact p WHERE p.id = k.contact_id;
+  WAIT UNTIL k.updated_at > entered_at() TIMEOUT '1 day';
+  IF NOT FOUND THEN
+    SEND email('cart: offer', p) FROM contact p WHERE p.id = k.contact_id;
+  END IF;
 END $$;

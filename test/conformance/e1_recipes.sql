@@ -282,19 +282,22 @@ DROP FUNCTION purchase, new_customer_series;
 -- E13, an abandoned cart: mail, tag, offer; one that is touched, ordered or small
 \ir ../../examples/13_abandoned_cart.sql
 SELECT new_contact('Ann') AS ann, new_contact('Bob') AS bob, new_contact('Eve') AS eve \gset
-INSERT INTO cart (contact_id, total) VALUES (:ann, 60), (:bob, 60), (:eve, 10);
+SELECT new_contact('Gil') AS gil \gset
+INSERT INTO cart (contact_id, total) VALUES (:ann, 60), (:bob, 60), (:eve, 10), (:gil, 60);
 CALL automation.run();
 CALL automation.advance('50 minutes');
 UPDATE cart SET total = 70, updated_at = automation.now() WHERE contact_id = :bob;
 CALL automation.advance('20 minutes');
-SELECT conformance.yes('E13', 'mail and tag', mails('abandoned_cart') = '{"cart: left > ann@example.com"}' AND tagged(:ann, 'abandoned cart'));
+SELECT conformance.yes('E13', 'mail and tag', mails('abandoned_cart') = '{"cart: left > ann@example.com","cart: left > gil@example.com"}' AND tagged(:ann, 'abandoned cart'));
 SELECT conformance.no('E13', 'one that was touched meanwhile', tagged(:bob, 'abandoned cart'));
 CALL automation.advance('1 hour');
 INSERT INTO sales_order (contact_id, cart_id) SELECT contact_id, id FROM cart WHERE contact_id = :bob;
+UPDATE cart SET total = 70, updated_at = automation.now() WHERE contact_id = :gil;
 SELECT conformance.no('E13', 'the offer at once', 'cart: offer > ann@example.com' = ANY (mails('abandoned_cart')));
 CALL automation.advance('2 days');
 SELECT conformance.yes('E13', 'the offer', 'cart: offer > ann@example.com' = ANY (mails('abandoned_cart')));
 SELECT conformance.no('E13', 'who has ordered', 'cart: offer > bob@example.com' = ANY (mails('abandoned_cart')));
+SELECT conformance.no('E13', 'who has come back to it', 'cart: offer > gil@example.com' = ANY (mails('abandoned_cart')));
 SELECT conformance.no('E13', 'a small one', tagged(:eve, 'abandoned cart'));
 SELECT new_contact('Dan') AS dan, new_contact('Fay') AS fay \gset
 INSERT INTO cart (contact_id, total, currency, recovered_at) VALUES (:dan, 60, 'USD', NULL), (:fay, 60, 'EUR', automation.now());
