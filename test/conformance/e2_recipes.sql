@@ -240,6 +240,12 @@ CALL automation.run();
 SELECT conformance.yes('E34', 'personal mail, from the owner', mails('contract_signed') = '{"signed > ann@example.com"}'
     AND EXISTS (SELECT FROM automation.deliveries d WHERE d.workflow = 'contract_signed' AND d.body LIKE '%Bruno Costa%' AND d.options::text LIKE '%bruno@example.com%'));
 SELECT conformance.no('E34', 'another value', tasks(:oar) <> '{}' OR cardinality(told('Managers')) > 1);
+SELECT new_deal('Mast', 'Sales', 'New', :bob) AS mast \gset
+UPDATE deal SET custom = '{"contract": "signed"}' WHERE id = :mast;
+CALL automation.advance('31 days');
+UPDATE deal SET status = 'won' WHERE id = :mast;
+CALL automation.run();
+SELECT conformance.no('E34', 'won after more than 30 days', 'signed > bob@example.com' = ANY (mails('contract_signed')));
 CALL next_recipe();
 DROP FUNCTION contract_signed;
 
@@ -276,6 +282,7 @@ SELECT complete_task(a, 'no answer') FROM activity a WHERE contact_id = :bob AND
 CALL automation.run();
 SELECT complete_task(a, 'no answer') FROM activity a WHERE contact_id = :bob AND status = 'open';
 CALL automation.run();
+SELECT conformance.yes('E36', 'three more calls', (SELECT count(*) FROM activity WHERE contact_id = :bob AND title = 'Call') = 4);
 SELECT conformance.no('E36', 'a fifth call', (SELECT count(*) FROM activity WHERE contact_id = :bob AND title = 'Call') > 4);
 CALL next_recipe();
 DROP FUNCTION call_done;
@@ -333,6 +340,13 @@ CALL automation.run();
 SELECT conformance.yes('E39', 'the account', (SELECT custom ->> 'help desk' FROM contact WHERE id = :ann) = 'H77');
 SELECT conformance.yes('E39', 'none: the team knows', told('Support')::text LIKE '%no account at the help desk for Bob%');
 SELECT conformance.no('E39', 'a second account for the second order', (SELECT count(*) FROM automation.deliveries WHERE workflow = 'help_desk_account' AND subject_key = :'ann') > 1);
+SELECT new_contact('Cid') AS cid \gset
+INSERT INTO sales_order (contact_id) VALUES (:cid);
+CALL automation.run();
+CALL automation.advance('23 hours');
+SELECT conformance.no('E39', 'the team knows before the day is over', told('Support')::text LIKE '%Cid%');
+CALL automation.advance('2 hours');
+SELECT conformance.yes('E39', 'no answer: the team knows', told('Support')::text LIKE '%no account at the help desk for Cid%');
 CALL next_recipe();
 DROP FUNCTION help_desk_account;
 
