@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 
 /* c contact, d deal */
 char *
@@ -255,6 +256,43 @@ wf_check_call_subject(const Check *ck, const char *construct, int location)
 				 wf_errposition(ck->body, location)));
 }
 
+/* The first foreign key of one column to the subject's table, NULL: there is none. */
+static char *
+key_of_subject(const Signature *sig, Oid relation)
+{
+	Relation	rel;
+	ListCell   *lc;
+	char	   *column = NULL;
+
+	if (sig->nargs == 0 || !sig->args[0].is_row || (sig->nargs > 1 && !sig->args[1].has_default))
+		return NULL;
+	rel = relation_open(relation, AccessShareLock);
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		const ForeignKeyCacheInfo *key = lfirst(lc);
+
+		if (key->confrelid == sig->args[0].relation && key->nkeys == 1)
+		{
+			column = get_attname(relation, key->conkey[0], false);
+			break;
+		}
+	}
+	relation_close(rel, AccessShareLock);
+	return column;
+}
+
+/* FOR SELECT with c (contact or its key bigint): FOR SELECT new.contact_id */
+static char *
+for_wanted(const Signature *sig, const Change *change, Oid relation)
+{
+	char	   *column = key_of_subject(sig, relation);
+	char	   *wanted = psprintf("FOR SELECT with %s", arguments_wanted(sig));
+
+	if (column == NULL)
+		return wanted;
+	return psprintf("%s: FOR SELECT %s.%s", wanted, change->operations == OP_DELETE ? "old" : "new", quote_identifier(column));
+}
+
 /* AFTER without FOR: the changed row is the subject, if it is of its table. */
 void
 wf_check_call_after(const Check *ck, const Change *change, Oid relation)
@@ -265,7 +303,7 @@ wf_check_call_after(const Check *ck, const Change *change, Oid relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("AFTER .. ON %s does not say whom to enroll", get_rel_name(relation)),
-				 errhint("Add FOR SELECT with %s.", arguments_wanted(sig)),
+				 errhint("Add %s.", for_wanted(sig, change, relation)),
 				 wf_errposition(ck->body, change->table.start)));
 	wf_check_call_subject(ck, "AFTER", change->location);
 }

@@ -350,8 +350,7 @@ wf_mail_complete(Outgoing *o, const Server *server)
 	if (problem)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a mail cannot leave by server \"%s\"", server->name),
-				 errdetail("The mail cannot leave because %s.", problem)));
+				 errmsg("a mail cannot leave by server \"%s\" because %s", server->name, problem)));
 	wf_template_finish(o);
 	html = wf_message_option(o->options, "html");
 	if (o->body == NULL && html)
