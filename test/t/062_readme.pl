@@ -78,6 +78,22 @@ SELECT d.title, h.event, h.reason FROM automation.history h JOIN crm.deal d ON d
 WHERE h.event IN ('entered', 'ended') ORDER BY h.position}),
 	"Roll-out|entered|\nMigration|entered|\nMigration|ended|exit_when\nRoll-out|ended|completed", 'both have entered, and the lost one has left');
 
+# A name that is not there, as the page says
+my (undef, $known) = run_as('app', $settings . q{
+SELECT * FROM unknown_names('proposal_sent') \g (format=unaligned tuples_only=on)
+});
+is($known, '', 'all names of the workflow are known');
+my (undef, $unknown) = run_as('app', $settings . q{
+CREATE FUNCTION misspelt(d deal) RETURNS bigint LANGUAGE workflow AS $$
+  AFTER INSERT OR UPDATE OF stage_id WHEN new.stage_id = stage('Sales', 'Proposl');
+BEGIN
+  SELECT add_task(d, 'Call');
+END $$;
+SELECT * FROM unknown_names('misspelt') \g (format=unaligned tuples_only=on)
+DROP FUNCTION misspelt;
+});
+like($unknown, qr/Proposl/, 'the name that is not there is told');
+
 # Another table than the subject's: the hint has the clause, as its foreign key says
 my ($ok, undef, $errors) = run_as('app', $settings . q{
 CREATE FUNCTION vip(c contact) RETURNS bigint LANGUAGE workflow AS $$
