@@ -19,7 +19,7 @@ ROOMS = settings activity zone hours clock next_time cron board store sequence o
 	pause job job_run keyscan due at backfill every item \
 	path tied capture capture_match capture_cache capture_index capture_born \
 	html_text template template_context template_filter template_value template_render template_finish template_row email \
-	schedule schedule_job register unregister adopt validate reconcile ddl commands kit explain call_site sight handler \
+	schedule schedule_job register unregister adopt validate reconcile ddl commands kit kit_body explain call_site sight handler \
 	watchdog blame seat batch executor run egress delivery_queue limits retry claim outcome delivery_turn delivery delivery_command guard coordinator launcher health automation
 OBJS = $(addprefix src/,$(addsuffix .o,$(ROOMS)))
 

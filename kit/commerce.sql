@@ -27,7 +27,7 @@ CREATE INDEX product_category_id ON product (category_id);
 CREATE TABLE deal_product (
     deal_id     bigint NOT NULL REFERENCES deal ON DELETE CASCADE,
     product_id  bigint NOT NULL REFERENCES product,
-    quantity    numeric NOT NULL DEFAULT 1 CHECK (quantity > 0),
+    quantity    numeric NOT NULL DEFAULT 1 CHECK (quantity > 0 AND quantity < 'infinity'),
     unit_price  numeric(18, 4),
     PRIMARY KEY (deal_id, product_id)
 );

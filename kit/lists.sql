@@ -40,8 +40,10 @@ CREATE FUNCTION unsubscribe(contacts bigint[], list_name text, by unsubscribe_so
 BEGIN ATOMIC
     WITH unsubscribed AS (
         UPDATE list_subscription SET status = 'unsubscribed', unsubscribed_at = automation.now(), unsubscribe_source = by
-        WHERE contact_id = ANY (contacts) AND status <> 'unsubscribed'
-          AND list_id = (SELECT coalesce(list(list_name), no_such('mailing_list', list_name)))
+        WHERE id IN (SELECT s.id FROM list_subscription s
+                     WHERE s.contact_id = ANY (contacts) AND s.status <> 'unsubscribed'
+                       AND s.list_id = (SELECT coalesce(list(list_name), no_such('mailing_list', list_name)))
+                     ORDER BY s.contact_id FOR NO KEY UPDATE)
         RETURNING id)
     SELECT count(*) FROM unsubscribed;
 END;
@@ -62,6 +64,8 @@ COMMENT ON FUNCTION is_subscribed(contact, text) IS 'Whether the contact is an a
 -- contact.status is what the subscriptions come to, whoever writes them, unless something else was written there.
 CREATE FUNCTION contact_status_follows() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
+    -- who is taken off two lists by two transactions at once is on none: the second waits, and then sees what the first wrote
+    PERFORM FROM contact c WHERE c.id IN (SELECT contact_id FROM changed) ORDER BY c.id FOR NO KEY UPDATE;
     UPDATE contact c SET status = n.status
     FROM (SELECT c.id, s.status
           FROM contact c,
@@ -70,8 +74,7 @@ BEGIN
                                     ELSE 'unsubscribed' END AS status
                         FROM list_subscription s WHERE s.contact_id = c.id) s
           WHERE c.id IN (SELECT contact_id FROM changed)
-            AND (c.status IS NULL OR c.status IN ('active', 'unconfirmed', 'unsubscribed')) AND c.status IS DISTINCT FROM s.status
-          ORDER BY c.id FOR NO KEY UPDATE OF c) n
+            AND (c.status IS NULL OR c.status IN ('active', 'unconfirmed', 'unsubscribed')) AND c.status IS DISTINCT FROM s.status) n
     WHERE c.id = n.id;
     RETURN NULL;
 END $$;
@@ -128,9 +131,12 @@ COMMENT ON FUNCTION add_to_static_list(contact, text) IS
 CREATE FUNCTION remove_from_static_list(contacts bigint[], list_name text) RETURNS bigint LANGUAGE sql
 BEGIN ATOMIC
     WITH removed AS (
-        DELETE FROM static_list_member
-        WHERE contact_id = ANY (contacts) AND list_id = (SELECT coalesce(static_list(list_name), no_such('static_list', list_name)))
-        RETURNING contact_id)
+        DELETE FROM static_list_member m
+        USING (SELECT o.list_id, o.contact_id FROM static_list_member o
+               WHERE o.contact_id = ANY (contacts) AND o.list_id = (SELECT coalesce(static_list(list_name), no_such('static_list', list_name)))
+               ORDER BY o.contact_id FOR UPDATE) o
+        WHERE m.list_id = o.list_id AND m.contact_id = o.contact_id
+        RETURNING m.contact_id)
     SELECT count(*) FROM removed;
 END;
 COMMENT ON FUNCTION remove_from_static_list(bigint[], text) IS

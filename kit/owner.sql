@@ -105,19 +105,25 @@ CREATE FUNCTION rotate_turns(pool text, users bigint[], weights numeric[] DEFAUL
 RETURNS TABLE (turn bigint, user_id bigint) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 BEGIN
+    IF rotate_turns.turns > 1000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'a rotation gives at most 1000000 turns at once',
+            HINT = 'Give them in several calls.';
+    ELSIF 'infinity' <= ANY (weights) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a weight must be a finite number';
+    END IF;
     IF rotate_turns.turns > 0 AND users IS NOT NULL THEN
         INSERT INTO rotation_pool AS p (name, turns) VALUES (rotate_turns.pool, rotate_turns.turns)
         ON CONFLICT (name) DO UPDATE SET turns = p.turns + excluded.turns;
         RETURN QUERY
         WITH l AS (
             SELECT p.turns - rotate_turns.turns AS given, p.members, p.present,
-                   reset_on_edit AND p.members <> '{}' AND NOT (p.members @> users AND p.members <@ users) AS reset
-            FROM rotation_pool p WHERE p.name = pool
+                   rotate_turns.reset_on_edit AND p.members <> '{}' AND NOT (p.members @> rotate_turns.users AND p.members <@ rotate_turns.users) AS reset
+            FROM rotation_pool p WHERE p.name = rotate_turns.pool
         ), here AS (
             SELECT u.id, w.weight, t.assigned, t.last_turn, u.id = ANY (l.present) AS was_here
-            FROM l, (SELECT x.id, max(coalesce(x.weight, 1)) FROM unnest(users, weights) x (id, weight) GROUP BY x.id
+            FROM l, (SELECT x.id, max(coalesce(x.weight, 1)) FROM unnest(rotate_turns.users, rotate_turns.weights) x (id, weight) GROUP BY x.id
                      HAVING max(coalesce(x.weight, 1)) > 0) w (id, weight)
-                 JOIN app_user u ON u.id = w.id AND may_have_turn(u, paid_only)
+                 JOIN app_user u ON u.id = w.id AND may_have_turn(u, rotate_turns.paid_only)
                  LEFT JOIN rotation_turn t ON t.pool = rotate_turns.pool AND t.user_id = u.id
         ), level AS (
             SELECT min(assigned / weight) AS level FROM here WHERE was_here
@@ -126,7 +132,7 @@ BEGIN
                    CASE WHEN l.reset THEN 0
                         WHEN here.was_here THEN here.assigned
                         ELSE greatest(here.assigned, ceil(level.level * here.weight), 0) END AS assigned,
-                   CASE WHEN least_busy IS NOT NULL THEN workload(here.id, least_busy) END AS busy
+                   CASE WHEN rotate_turns.least_busy IS NOT NULL THEN workload(here.id, rotate_turns.least_busy) END AS busy
             FROM l, level, here
         ), dealt AS (
             SELECT member.id, row_number() OVER w AS turn
@@ -143,9 +149,9 @@ BEGIN
             WHERE t.assigned <> excluded.assigned OR excluded.last_turn IS NOT NULL
         ), kept AS (
             UPDATE rotation_pool p
-            SET members = users, present = h.present, reset_at = CASE WHEN l.reset THEN automation.now() ELSE p.reset_at END
+            SET members = rotate_turns.users, present = h.present, reset_at = CASE WHEN l.reset THEN automation.now() ELSE p.reset_at END
             FROM l, (SELECT coalesce(array_agg(here.id ORDER BY here.id), '{}') FROM here) h (present)
-            WHERE p.name = pool AND (p.members IS DISTINCT FROM users OR p.present IS DISTINCT FROM h.present))
+            WHERE p.name = rotate_turns.pool AND (p.members IS DISTINCT FROM rotate_turns.users OR p.present IS DISTINCT FROM h.present))
         SELECT dealt.turn, dealt.id FROM dealt ORDER BY dealt.turn;
     END IF;
 END $$;
@@ -153,7 +159,7 @@ COMMENT ON FUNCTION rotate_turns(text, bigint[], numeric[], int, boolean, boolea
     'Gives so many turns of a pool among users at once: (number of the turn, user). Nobody who may have one (may_have_turn()): no rows. '
     'weights belong to users by their position, 1 where none is given; 0 gets nothing. reset_on_edit: other users than at the last turn, and all begin at 0; '
     'else who is new begins where the others are. least_busy: not the turns count but what each has to do, one of the words of workload(). '
-    'Locks the pool''s row to the end of the transaction (A88 A90 S72 S74)';
+    'Locks the pool''s row to the end of the transaction. Errors: more than 1000000 turns, a weight that is no finite number (A88 A90 S72 S74)';
 
 CREATE FUNCTION rotate(team text, fallback bigint DEFAULT NULL, main_only boolean DEFAULT true, paid_only boolean DEFAULT true,
                        pool text DEFAULT NULL, reset_on_edit boolean DEFAULT false, least_busy text DEFAULT NULL) RETURNS bigint LANGUAGE sql

@@ -32,7 +32,7 @@ CREATE TABLE team_member (
     team_id  bigint NOT NULL REFERENCES team ON DELETE CASCADE,
     user_id  bigint NOT NULL REFERENCES app_user ON DELETE CASCADE,
     is_main  boolean NOT NULL DEFAULT true,
-    weight   numeric NOT NULL DEFAULT 1 CHECK (weight > 0),  -- share of a rotation: 2 gets twice as many as 1
+    weight   numeric NOT NULL DEFAULT 1 CHECK (weight > 0 AND weight < 'infinity'),  -- share of a rotation: 2 gets twice as many as 1
     PRIMARY KEY (team_id, user_id)
 );
 CREATE UNIQUE INDEX team_member_main ON team_member (user_id) WHERE is_main;
@@ -55,7 +55,7 @@ CREATE TABLE account (
     customer_status  text,
     owner_id         bigint REFERENCES app_user,
     order_count      int NOT NULL DEFAULT 0,
-    custom           jsonb NOT NULL DEFAULT '{}',
+    custom           jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(custom) = 'object'),
     source           record_source NOT NULL DEFAULT default_source(),
     created_at       timestamptz NOT NULL DEFAULT automation.now(),
     updated_at       timestamptz NOT NULL DEFAULT automation.now(),
@@ -90,7 +90,7 @@ CREATE TABLE contact (
     unsubscribed         boolean NOT NULL DEFAULT false,
     site_message_opt_in  boolean NOT NULL DEFAULT false,
     interests            text[] NOT NULL DEFAULT '{}',   -- a property with several values
-    custom               jsonb NOT NULL DEFAULT '{}',
+    custom               jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(custom) = 'object'),
     source               record_source NOT NULL DEFAULT default_source(),
     created_at           timestamptz NOT NULL DEFAULT automation.now(),
     updated_at           timestamptz NOT NULL DEFAULT automation.now(),

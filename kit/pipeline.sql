@@ -30,6 +30,7 @@ COMMENT ON FUNCTION status_after(ticket, email_message) IS
 'the status that a mail gives to a ticket; NULL if it gives none. Out, sent from the ticket to a contact: on_sent_status_id of the pipeline''s row in ticket_pipeline_setting, if that is enabled. In, an answer in the thread the ticket was made from, or in one that began after the ticket was reopened: on_reply_status_id, if enabled. In, an answer in any thread of a ticket that is closed: the first open status of its pipeline, whatever the settings. Never: forwarded mails, answers to them, other mails of a contact, answers sent through a user''s own mailbox, chats (T159, T160, T161, T162, T163, T164)';
 
 CREATE FUNCTION move_ticket(m email_message) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_variable
 DECLARE
     its bigint := CASE m.direction WHEN 'out' THEN m.ticket_id
                   ELSE (SELECT h.ticket_id FROM conversation_thread h WHERE h.id = m.thread_id) END;

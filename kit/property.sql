@@ -63,7 +63,7 @@ CREATE FUNCTION type_table(type text) RETURNS regclass LANGUAGE plpgsql STABLE S
 DECLARE
     relation regclass := (SELECT a.attrelid FROM pg_attribute a WHERE a.attrelid = to_regclass(quote_ident(type)) AND a.attname = 'id');
 BEGIN
-    IF relation IS NULL AND EXISTS (SELECT FROM custom_object_type o WHERE o.name = type) THEN
+    IF relation IS NULL AND EXISTS (SELECT FROM custom_object_type o WHERE o.name = type_table.type) THEN
         RETURN 'custom_object_record'::regclass;
     ELSIF relation IS NULL THEN
         RAISE EXCEPTION 'there is no type of records %', coalesce('"' || type || '"', 'without a name')

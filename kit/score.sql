@@ -7,7 +7,8 @@ BEGIN ATOMIC
     UPDATE contact SET score = contact.score + by WHERE contact.id = (c).id AND by <> 0;
 END;
 COMMENT ON FUNCTION adjust_score(contact, int) IS
-    'Adds so many points to the contact''s score; negative ones take away, and it may fall below 0. 0 or NULL: nothing happens (A46)';
+    'Adds so many points to the contact''s score; negative ones take away, and it may fall below 0. 0 or NULL: nothing happens. '
+    'Beyond what an int holds (2147483647): an error (A46)';
 
 CREATE FUNCTION adjust_score(d deal, by int) RETURNS void LANGUAGE sql
 BEGIN ATOMIC
@@ -24,7 +25,8 @@ BEGIN ATOMIC
     SELECT count(*) FROM adjusted;
 END;
 COMMENT ON FUNCTION adjust_score(bigint[], int) IS
-    'Adds so many points to the score of all of these contacts, in one statement; returns how many there are (A46)';
+    'Adds so many points to the score of all of these contacts, in one statement; returns how many there are. '
+    'If one of them would go beyond what an int holds: an error, and none is changed (A46)';
 
 CREATE FUNCTION set_score(c contact, value int) RETURNS void LANGUAGE sql
 BEGIN ATOMIC

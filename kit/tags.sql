@@ -28,7 +28,9 @@ CREATE FUNCTION remove_tag(contacts bigint[], name text) RETURNS bigint LANGUAGE
 BEGIN ATOMIC
     WITH removed AS (
         UPDATE contact_tag SET removed_at = automation.now()
-        WHERE contact_id = ANY (contacts) AND tag_id = tag(remove_tag.name) AND removed_at IS NULL
+        WHERE id IN (SELECT o.id FROM contact_tag o
+                     WHERE o.contact_id = ANY (contacts) AND o.tag_id = tag(remove_tag.name) AND o.removed_at IS NULL
+                     ORDER BY o.contact_id FOR NO KEY UPDATE)
         RETURNING id)
     SELECT count(*) FROM removed;
 END;

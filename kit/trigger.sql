@@ -140,7 +140,8 @@ COMMENT ON FUNCTION is_abandoned(cart) IS
 
 CREATE FUNCTION cart_touched() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    UPDATE cart SET updated_at = automation.now() WHERE id IN (SELECT l.cart_id FROM changed l);
+    UPDATE cart SET updated_at = automation.now()
+    WHERE id IN (SELECT k.id FROM cart k WHERE k.id IN (SELECT l.cart_id FROM changed l) ORDER BY k.id FOR NO KEY UPDATE);
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION cart_touched() IS 'Trigger of cart_line: what is put into a cart or taken out of it is a change of the cart, whose updated_at says when (T96)';

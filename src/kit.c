@@ -44,6 +44,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "kit.h"
 
 PG_FUNCTION_INFO_V1(wf_install_crm);
 
@@ -281,6 +282,38 @@ check_schema(Oid oid, const char *schema)
 									   "REVOKE CREATE ON SCHEMA %s FROM PUBLIC.", quote_identifier(schema)));
 }
 
+/* Who may create in the schema could put functions of his own in place of the system's; so could who has. */
+static void
+check_others(Oid oid, const char *schema)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(oid)};
+
+	if (SPI_execute_with_args("SELECT a.grantee, true FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a "
+							  "WHERE n.oid OPERATOR(pg_catalog.=) $1 AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE' "
+							  "UNION ALL SELECT p.proowner, false FROM pg_catalog.pg_proc p WHERE p.pronamespace OPERATOR(pg_catalog.=) $1 "
+							  "UNION ALL SELECT o.oprowner, false FROM pg_catalog.pg_operator o WHERE o.oprnamespace OPERATOR(pg_catalog.=) $1 "
+							  "UNION ALL SELECT t.typowner, false FROM pg_catalog.pg_type t WHERE t.typnamespace OPERATOR(pg_catalog.=) $1 "
+							  "UNION ALL SELECT c.relowner, false FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) $1",
+							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look at schema \"%s\"", schema);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			role = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		bool		granted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		const char *name;
+
+		if (superuser_arg(role) || is_ours(role))
+			continue;
+		name = quote_identifier(GetUserNameFromId(role, false));
+		refuse_schema(schema, granted ?
+					  psprintf("Role %s can create objects in it, and so put them in place of the kit's. "
+							   "REVOKE CREATE ON SCHEMA %s FROM %s.", name, quote_identifier(schema), name) :
+					  psprintf("There are objects of role %s in it. Drop them, or choose another schema.", name));
+	}
+}
+
 static Oid
 schema_for(const char *schema)
 {
@@ -303,6 +336,7 @@ schema_for(const char *schema)
 		return get_namespace_oid(schema, false);
 	}
 	check_schema(oid, schema);
+	check_others(oid, schema);
 	return oid;
 }
 
@@ -502,39 +536,6 @@ set_local(const char *name, const char *value)
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/*
- * A function with a parsed body holds on to the columns it reads: their types can't
- * be altered, and no column with a default can be added to a table whose rows it
- * takes, while columns are what users add.  So the body that was parsed, and so
- * checked, becomes text, in which every name is written out with its schema.  (So
- * is * : a function whose rows are a table's selects the row, not its columns.)
- * search_path is empty here, or names would be left short.
- */
-static void
-body_to_text(Oid function)
-{
-	char	   *definition = TextDatumGetCString(DirectFunctionCall1(pg_get_functiondef, ObjectIdGetDatum(function)));
-	char	   *body = TextDatumGetCString(DirectFunctionCall1(pg_get_function_sqlbody, ObjectIdGetDatum(function)));
-	char	   *at = strstr(definition, body);
-	int			length;
-
-	/* the body is the last part */
-	while (at != NULL && strlen(at) > strlen(body) + 1)
-		at = strstr(at + 1, body);
-	if (at == NULL)
-		elog(ERROR, "unexpected definition of function %u", function);
-	*at = '\0';
-	if (strncmp(body, "RETURN ", 7) == 0)
-		body = psprintf("SELECT %s", body + 7);
-	else
-	{
-		body += strlen("BEGIN ATOMIC");
-		length = strlen(body) - strlen("END");
-		body = pnstrdup(body, length);
-	}
-	SPI_execute(psprintf("%sAS %s", definition, quote_literal_cstr(body)), false, 0);
-}
-
 /* Functions made now that have a parsed body. */
 static List *
 parsed_functions(Oid schema, List *items)
@@ -561,8 +562,9 @@ parsed_functions(Oid schema, List *items)
 	return functions;
 }
 
+/* With an empty search_path, or names would be left short. */
 static void
-bodies_to_text(Oid schema, List *items)
+bodies_to_text(Oid schema, List *items, const char *path)
 {
 	List	   *functions = parsed_functions(schema, items);
 	ListCell   *cell;
@@ -570,7 +572,7 @@ bodies_to_text(Oid schema, List *items)
 	set_local("search_path", "");
 	foreach(cell, functions)
 	{
-		body_to_text(lfirst_oid(cell));
+		wf_kit_body_to_text(lfirst_oid(cell), path);
 		CHECK_FOR_INTERRUPTS();
 	}
 }
@@ -639,6 +641,7 @@ Datum
 wf_install_crm(PG_FUNCTION_ARGS)
 {
 	char	   *schema;
+	char	   *path;
 	List	   *items;
 	Oid			oid;
 	int			level;
@@ -657,10 +660,11 @@ wf_install_crm(PG_FUNCTION_ARGS)
 	set_local("transform_null_equals", "off");
 	items = read_items();
 	oid = schema_for(schema);
-	set_local("search_path", psprintf("%s, pg_temp", quote_identifier(schema)));
+	path = psprintf("%s, pg_temp", quote_identifier(schema));
+	set_local("search_path", path);
 	look_around(oid, items);
 	make_missing(items);
-	bodies_to_text(oid, items);
+	bodies_to_text(oid, items, path);
 	note(oid, items);
 	report(schema, items);
 	AtEOXact_GUC(false, level);
