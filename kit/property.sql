@@ -145,7 +145,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION set_property(anyelement, text, text) IS
     'Writes a property of the record: a column of its table, or custom.key. Text is read as a value of the property''s type; NULL clears it. '
-    'The value it has: nothing happens. Returns 1 if it was written. Errors: no such property, no value of its type (A44 A74 A95 A97)';
+    'The value it has: nothing happens. Returns 1 if it was written. Errors: no such property, no value of its type; whoever may not write the table may not write this (A44 A73 A74 A95 A97 A103)';
 
 CREATE FUNCTION set_property(r anyelement, name text, value anycompatible) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -330,7 +330,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION calculate_property(anyelement, text, text, numeric) IS
     'Adds, subtracts, multiplies or divides (operator + - * /) a number property of the record. An empty one counts as 0 for + and -, and stays '
-    'empty for * and /. Division by 0 leaves it as it is. Returns 1 if it was written. Errors: no such property, it is not a number (A64 A65)';
+    'empty for * and /. Division by 0 leaves it as it is. Returns 1 if it was written. Errors: no such property, it is not a number (A64 A65 A66)';
 
 CREATE FUNCTION increase_property(r anyelement, name text, by numeric DEFAULT 1) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN

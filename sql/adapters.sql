@@ -79,7 +79,7 @@ COMMENT ON FUNCTION automation.webhook(text, anyelement, text, boolean, text, js
     'Message for SEND: an event as Standard Webhooks has it: POST of {"type", "timestamp", "data"}, signed if the server''s user mapping '
     'has a secret. url: whole, or /path behind the url of server; data: a row, jsonb ...; type: what happened, contact.created; if not '
     'given the name of the row''s type, else event; thin: of a row only the primary key, of JSON only the member id; '
-    'the rest as of automation.http_request(), which sends a body as it is';
+    'the rest as of automation.http_request(), which sends a body as it is (A107 A111)';
 
 -- SMS (Twilio and what is compatible)
 
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION automation.sms(text, text, text, text, text, text, interval)
     'Message for SEND: a text message by Twilio''s interface. recipient: number with + and country code, NULL: it is skipped as no_address; '
     'sender: a number or a messaging service (MG...), NULL: the first of the server''s option from; server: its url ends in '
     '/2010-04-01/Accounts/AC..., user and password of its user mapping are the account (or key) and its token; class: marketing, '
-    'transactional or internal; list: topic; expires: not sent after so long. Delivered means accepted by the service';
+    'transactional or internal; list: topic; expires: not sent after so long. Delivered means accepted by the service (A10)';
 
 -- Slack
 
@@ -120,7 +120,7 @@ RETURN automation.http_request('POST', '/chat.postMessage',
 COMMENT ON FUNCTION automation.slack(text, text, text, jsonb, text) IS
     'Message for SEND: chat.postMessage of Slack. channel: #name or id, of a user or channel; body: text, in Slack''s mrkdwn; thread: ts of '
     'the message to answer; blocks: Block Kit; server: its url is https://slack.com/api, the bearer of its user mapping a token with '
-    'chat:write. Slack says 200 to what it refuses as well: then automation.reply_json(reply) ->> ''ok'' is false, and error says why';
+    'chat:write. Slack says 200 to what it refuses as well: then automation.reply_json(reply) ->> ''ok'' is false, and error says why (A36)';
 
 CREATE DOMAIN automation.slack_name AS text
     CONSTRAINT at_most_80_of_a_to_z_digits_hyphens_and_underscores CHECK (VALUE ~ '^[a-z0-9_-]{1,80}$');
@@ -143,7 +143,7 @@ RETURN CASE WHEN name IS NOT NULL THEN
 COMMENT ON FUNCTION automation.slack_channel(automation.slack_name, boolean, text) IS
     'Message for SEND: conversations.create of Slack, in the name of whom the token belongs to, who is a member of it. name: error 23514 if '
     'Slack does not allow it, automation.slack_channel_name() makes one that it does; NULL: no message; private: visible to its members '
-    'only; server: as of automation.slack(), scopes channels:manage and groups:write. The id is automation.reply_json(reply) #>> ''{channel,id}''';
+    'only; server: as of automation.slack(), scopes channels:manage and groups:write. The id is automation.reply_json(reply) #>> ''{channel,id}'' (A37 to A39)';
 
 -- Language models (OpenAI's chat completions and what is compatible)
 
@@ -162,7 +162,7 @@ COMMENT ON FUNCTION automation.ai_prompt(text, text, text, jsonb, text) IS
     'Message for SEND ... INTO: a prompt for a language model by OpenAI''s chat completions; automation.ai_answer(reply) is the answer. '
     'prompt: NULL: no message; system: what the model is told before; model: its name at the service; options: further members of the '
     'request (temperature, max_tokens ...); server: its url ends in /v1, the bearer of its user mapping is the key; its timeout should be '
-    'a minute or two, its answer_limit fit the answers';
+    'a minute or two, its answer_limit fit the answers (A56)';
 
 CREATE FUNCTION automation.ai_answer(reply automation.delivery) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -234,7 +234,7 @@ RETURN automation.salesforce_record('Contact',
     jsonb_strip_nulls(jsonb_build_object('LastName', last_name, 'FirstName', first_name, 'Email', email, 'Phone', phone))
     || coalesce(fields, '{}'), external_field, external_id, server);
 COMMENT ON FUNCTION automation.salesforce_contact(text, text, text, text, jsonb, text, text, text) IS
-    'Message for SEND: a contact in Salesforce. fields: further ones ({"AccountId": ...}); the rest as of automation.salesforce_record()';
+    'Message for SEND: a contact in Salesforce. fields: further ones ({"AccountId": ...}); the rest as of automation.salesforce_record() (A112)';
 
 CREATE FUNCTION automation.salesforce_lead(
     last_name text, company text, first_name text DEFAULT NULL, email text DEFAULT NULL, phone text DEFAULT NULL, fields jsonb DEFAULT '{}',
@@ -244,7 +244,7 @@ RETURN automation.salesforce_record('Lead',
     jsonb_strip_nulls(jsonb_build_object('LastName', last_name, 'Company', company, 'FirstName', first_name, 'Email', email, 'Phone', phone))
     || coalesce(fields, '{}'), external_field, external_id, server);
 COMMENT ON FUNCTION automation.salesforce_lead(text, text, text, text, text, jsonb, text, text, text) IS
-    'Message for SEND: a lead in Salesforce, which wants the last name and the company. The rest as of automation.salesforce_contact()';
+    'Message for SEND: a lead in Salesforce, which wants the last name and the company. The rest as of automation.salesforce_contact() (A113)';
 
 CREATE FUNCTION automation.salesforce_campaign_member(
     campaign text, contact text DEFAULT NULL, lead text DEFAULT NULL, status text DEFAULT NULL, server text DEFAULT 'salesforce')
@@ -253,7 +253,7 @@ RETURN automation.salesforce_record('CampaignMember',
     jsonb_strip_nulls(jsonb_build_object('CampaignId', campaign, 'ContactId', contact, 'LeadId', lead, 'Status', status)), server => server);
 COMMENT ON FUNCTION automation.salesforce_campaign_member(text, text, text, text, text) IS
     'Message for SEND: adds a contact or a lead, by their ids in Salesforce, to a campaign. status: one of the campaign''s. Salesforce '
-    'refuses a second membership. server: as of automation.salesforce_record()';
+    'refuses a second membership. server: as of automation.salesforce_record() (A105 A114)';
 
 CREATE FUNCTION automation.salesforce_task(
     subject text, who text DEFAULT NULL, what text DEFAULT NULL, owner text DEFAULT NULL, due date DEFAULT NULL, priority text DEFAULT NULL,
@@ -264,7 +264,7 @@ RETURN automation.salesforce_record('Task',
                                          'Priority', priority, 'Description', description)) || coalesce(fields, '{}'), server => server);
 COMMENT ON FUNCTION automation.salesforce_task(text, text, text, text, date, text, text, jsonb, text) IS
     'Message for SEND: a task in Salesforce. who: id of a contact or lead; what: of what it is about (account, opportunity); owner: of a user; '
-    'priority: High, Normal, Low; fields: further ones; server: as of automation.salesforce_record()';
+    'priority: High, Normal, Low; fields: further ones; server: as of automation.salesforce_record() (A104)';
 
 -- Google Sheets
 
@@ -294,7 +294,7 @@ COMMENT ON FUNCTION automation.google_sheet_append(text, anyelement, text, text)
     'Message for SEND: a line at the end of a Google sheet. sheet: its name, or a range (calls!A:F); line: a row (its columns in order), a JSON '
     'array, or a JSON object (its values; those of jsonb in the order of jsonb); written as it is, nothing is taken for a formula; '
     'spreadsheet: its id, if the url of server is https://sheets.googleapis.com/v4/spreadsheets and does not end in it; the bearer of the '
-    'user mapping is an access token. A request that arrives twice makes two lines';
+    'user mapping is an access token. A request that arrives twice makes two lines (A115)';
 
 -- Asana
 
@@ -310,7 +310,7 @@ RETURN automation.http_request('POST', '/tasks',
 COMMENT ON FUNCTION automation.asana_task(text, text, text, text, date, text, jsonb, text) IS
     'Message for SEND: a task in Asana. project, workspace: gids, one of them is needed; assignee: gid or mail address of a user; fields: '
     'further ones; server: its url is https://app.asana.com/api/1.0, the bearer of its user mapping a token. The gid is '
-    'automation.reply_json(reply) #>> ''{data,gid}''';
+    'automation.reply_json(reply) #>> ''{data,gid}'' (A106)';
 
 -- Zendesk Sell
 
@@ -323,7 +323,7 @@ RETURN automation.http_request('POST', '/contacts/upsert?email=' || automation.u
         || coalesce(fields, '{}'))::text, server => server, sign => false);
 COMMENT ON FUNCTION automation.zendesk_contact(text, text, text, text, jsonb, text) IS
     'Message for SEND: makes the contact of this mail address in Zendesk Sell, or changes it. fields: further ones; server: its url is '
-    'https://api.getbase.com/v2, the bearer of its user mapping an access token';
+    'https://api.getbase.com/v2, the bearer of its user mapping an access token (A115)';
 
 -- Feeds
 

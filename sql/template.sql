@@ -67,7 +67,7 @@ CREATE FUNCTION automation.email(template text, recipient anyelement, vars jsonb
                                  ordering_key text DEFAULT NULL, owner name DEFAULT NULL)
     RETURNS automation.message LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'wf_email';
 COMMENT ON FUNCTION automation.email(text, anyelement, jsonb, text, text, text, anycompatible, text[], text[], jsonb, jsonb, text, text, text, boolean, text, text, name) IS
-    'A mail to a row''s column email (or address), rendered from the template: tokens {{ contact.first_name }} are columns of the row, others are looked up in vars. sender: address or Name <address>; thread: first, previous or the id of a delivery; expires: interval; owner: whose template, NULL: one''s own. Errors: 42704 no such template, P0002 a token is missing, 42703 no such column';
+    'A mail to a row''s column email (or address), rendered from the template: tokens {{ contact.first_name }} are columns of the row, others are looked up in vars. sender: address or Name <address>; thread: first, previous or the id of a delivery; expires: interval; owner: whose template, NULL: one''s own. Errors: 42704 no such template, P0002 a token is missing, 42703 no such column (A01 A02 A11)';
 CREATE FUNCTION automation.email(template text, recipient text, vars jsonb DEFAULT NULL, sender text DEFAULT NULL,
                                  reply_to text DEFAULT NULL, address text DEFAULT NULL, thread anycompatible DEFAULT NULL::text,
                                  cc text[] DEFAULT NULL, bcc text[] DEFAULT NULL, attachments jsonb DEFAULT NULL,

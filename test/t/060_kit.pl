@@ -175,6 +175,17 @@ SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'crm'::regnamespace AN
 	AND obj_description(oid, 'pg_proc') !~ '^(Internal|Used by|For|Raises|Error)' ORDER BY 1})),
 	'', 'and every function');
 
+# Every action of the catalogue is named by what does it, or by the page where plain SQL does.
+my %named;
+my $comments = $node->safe_psql('work', q{SELECT string_agg(obj_description(oid, 'pg_proc'), ' ') FROM pg_proc
+	WHERE pronamespace IN ('crm'::regnamespace, 'automation'::regnamespace)});
+my $told = "$comments $page";
+while ($told =~ /\bA(\d+)(?: to A(\d+))?\b/g)
+{
+	$named{ sprintf 'A%02d', $_ } = 1 for $1 .. $2 // $1;
+}
+is(join(' ', grep { !$named{$_} } slurp_file("$FindBin::Bin/../conformance/catalogue.tsv") =~ /^(A\d+)\t/mg), '', 'every action is named where it is');
+
 # ... and its examples run, in their order
 owner_database($node, 'page', 'app');
 $node->safe_psql('page', 'CREATE EXTENSION pg_cron; GRANT CREATE ON DATABASE page TO app');
