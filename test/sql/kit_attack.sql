@@ -175,7 +175,7 @@ SELECT adjust_score(c, 5) FROM contact c WHERE id = 20;
 SELECT set_title(d, 'x') FROM deal d;
 SELECT set_property(d, 'title', 'x') FROM deal d;
 SELECT add_tag(c, 'still') FROM contact c WHERE id = 20;
--- one statement for each action; more than one:
+-- one statement for each action; more than one where the first makes, or locks, what the next has to see made by others too: a tag, a named score, a name, an item
 SELECT p.oid::regprocedure AS several FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 WHERE pronamespace = 'kit_attack'::regnamespace AND lanname = 'sql' AND btrim(prosrc, E' \n;') ~ E';\\s*\n' ORDER BY p.oid::regprocedure::text COLLATE "C";
 
