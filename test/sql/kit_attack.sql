@@ -182,5 +182,6 @@ WHERE pronamespace = 'kit_attack'::regnamespace AND lanname = 'sql' AND btrim(pr
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA kit_open CASCADE;
+DROP SCHEMA kit_attack CASCADE;
 DROP OWNED BY kit_app, kit_evil CASCADE;
 DROP ROLE kit_app, kit_evil;
