@@ -154,7 +154,7 @@ CREATE TABLE before AS SELECT * FROM calls;
 DO $$
 DECLARE
     t regclass;
-    names text := (SELECT string_agg(DISTINCT format('ADD COLUMN IF NOT EXISTS %I int NOT NULL DEFAULT 7', n), ', ')
+    names text := (SELECT string_agg(DISTINCT format('ADD COLUMN IF NOT EXISTS %I int DEFAULT 7', n), ', ')
                    FROM pg_proc, unnest(coalesce(proargnames, '{}') || ARRAY['todo', 'written', 'found', 'word', 'col', 'result', 'its', 'moved', 'of_type', 'other', 'asked_for', 'found_type', 'new', 'now', 'key']) n
                    WHERE pronamespace = 'kit_attack'::regnamespace AND length(n) > 1);
 BEGIN
