@@ -79,6 +79,8 @@ CALL automation.run();
 SELECT conformance.yes('A119', 'the label, and one that was not there', (SELECT has_label(d, 'API') AND has_label(d, 'look at it') FROM deal d WHERE id = :outside));
 SELECT conformance.no('A119', 'twice', (SELECT count(*) <> 2 FROM deal_label WHERE deal_id = :outside));
 SELECT conformance.no('A119', 'a deal made by hand', EXISTS (SELECT FROM deal_label WHERE deal_id = :by_hand));
+SELECT remove_label(d, 'look at it'), remove_label(d, 'of no deal') FROM deal d WHERE id = :outside \g /dev/null
+SELECT conformance.yes('A119', 'taken off again, and no other', (SELECT has_label(d, 'API') AND NOT has_label(d, 'look at it') FROM deal d WHERE id = :outside));
 DROP FUNCTION a119;
 
 -- A120, a reminder that is due when the deal goes stale; it moves with the deal
